@@ -1,0 +1,1 @@
+"""Records, errors and protocols that every stage shares; imports nothing else of the harness."""
