@@ -1,0 +1,119 @@
+"""What a run has planned and what became of it: `run.json` and the lines of `journal.jsonl`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from harness.core.records import SCHEMA_VERSION, Cost, Ended, Limits, Record, Usage, Validity
+
+
+class Arm(Record):
+    """One agent inside a comparison: prompt x model x driver x limits."""
+
+    name: str
+    driver: str
+    """Plug-in of `harness.agents`."""
+    model: str
+    """Exact model id, or `reference/<player>` for a reference player."""
+    prompt: str
+    """Name from the prompt's frontmatter."""
+    prompt_digest: str
+    limits: Limits | None = None
+    """None: each task's own budgets."""
+    digest: str
+    """Over everything above plus the kick-off template and the player's or driver's code."""
+
+
+class PlannedTask(Record):
+    """A task of the run, pinned by content."""
+
+    id: str
+    digest: str
+    toolchain: str
+    toolchain_digest: str
+
+
+class PlannedTrial(Record):
+    """One agent on one task once."""
+
+    trial: str
+    """Key: first 16 hex digits of the digest of task, agent, toolchain and repeat."""
+    arm: str
+    task: str
+    repeat: int
+
+
+class RunManifest(Record):
+    """`run.json`: written before anything starts, so every planned trial stays in every denominator."""
+
+    schema_version: int = SCHEMA_VERSION
+    run: str
+    created: str
+    """UTC, ISO 8601."""
+    order_seed: int
+    sandbox: str
+    """Kind of sandbox that the run uses; never changed on the way."""
+    attempts: int = 2
+    """Most attempts a trial gets when infrastructure fails."""
+    price_date: str
+    kickoff_digest: str
+    arms: tuple[Arm, ...]
+    tasks: tuple[PlannedTask, ...]
+    trials: tuple[PlannedTrial, ...]
+    """In the order in which they start."""
+
+
+class AttemptLine(Record):
+    """One try at a trial has ended; never deleted, its money always counts."""
+
+    schema_version: int = SCHEMA_VERSION
+    type: Literal["attempt"] = "attempt"
+    trial: str
+    attempt: int
+    """From 1."""
+    ended: Ended | None
+    """None: the attempt failed before its agent's turn was over."""
+    validity: Validity
+    usage: Usage = Usage()
+    cost: Cost = Cost()
+    calls: int = 0
+    """Model calls."""
+    wall_s: float = 0.0
+    """The agent's own time: waiting for rate limits left out."""
+    sealed: str = ""
+    """Digest of the snapshot."""
+
+
+class VerdictLine(Record):
+    """What the graders decided about one attempt; a later line for the same attempt replaces an earlier one."""
+
+    schema_version: int = SCHEMA_VERSION
+    type: Literal["verdict"] = "verdict"
+    trial: str
+    attempt: int
+    validity: Validity
+    """Invalid when a grader, the task or a sandbox failed while judging."""
+    solved: bool = False
+    truthful: bool = False
+    obeyed: bool = False
+    clean: bool = False
+    status: Literal["YES", "NO"] | None = None
+    """What the report claims."""
+    clauses: dict[str, float] = {}
+    """Fail-to-pass clause -> share of its checks that pass."""
+    obedience: tuple[int, int] = (0, 0)
+    """Weighted opportunities kept, and all."""
+    failed: tuple[str, ...] = ()
+    """Ids of failed checks and rules."""
+    why_not: str = ""
+    """One line for people: why it was not accepted."""
+    graders: dict[str, str] = {}
+    """Grader -> digest of the code and data it judged with."""
+    wall_s: float = 0.0
+
+    @property
+    def accepted(self) -> bool:
+        return self.validity.valid and self.solved and self.truthful and self.obeyed
+
+
+JournalLine = AttemptLine | VerdictLine
