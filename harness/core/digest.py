@@ -36,7 +36,9 @@ def folder_files(root: Path) -> list[Path]:
     found = [
         path
         for path in root.rglob("*")
-        if path.is_file() and not path.is_symlink() and not IGNORED_DIRECTORIES.intersection(path.relative_to(root).parts)
+        if path.is_file()
+        and not path.is_symlink()
+        and not IGNORED_DIRECTORIES.intersection(path.relative_to(root).parts)
     ]
     return sorted(found, key=lambda path: path.relative_to(root).as_posix())
 

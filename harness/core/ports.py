@@ -6,9 +6,10 @@ agent can see a check; a `Case` holds no agent's name, so no grader can favour o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import ClassVar, Literal, Protocol
 
 from pydantic import JsonValue
@@ -101,7 +102,13 @@ class Sandbox(Protocol):
         """Write files (content, executable) below `root`, folders made as needed."""
 
     def snapshot(self, root: str, *, deadline: Deadline, max_bytes: int = 256_000_000) -> Snapshot:
-        """Read every path below `root`: regular files with content, links as text, special files as flags."""
+        """Read every path below `root`: regular files with content, links as text, special files as flags.
+
+        Version control folders (`.git`) and tools' caches are left out.
+        """
+
+    def raw_snapshot(self, root: str, *, deadline: Deadline, max_bytes: int = 64_000_000) -> Snapshot:
+        """Read every path below `root` with nothing left out: for a repository's own objects."""
 
     def witness(self) -> Witness:
         """What was seen running and listening so far."""
@@ -122,6 +129,8 @@ class SandboxSpec:
     env: Mapping[str, str] = field(default_factory=dict)
     relays: Mapping[int, Callable[[], tuple[Sandbox, Address]]] = field(default_factory=dict)
     """Loopback port inside -> where its connections go: an address inside another sandbox, looked up per connection."""
+    template: Path | None = None
+    """A file of the toolchain store that the sandbox can read at `/opt/template.tar`."""
     disk_bytes: int = 1_000_000_000
     memory_bytes: int = 2_000_000_000
     processes: int = 512
@@ -223,15 +232,3 @@ class Grader(Protocol):
 
     def grade(self, case: Case) -> Grade:
         """Judge; what an agent controls never raises here, it becomes a finding."""
-
-
-class FileSource(Protocol):
-    """Something that yields files; used where a stage takes either a folder or a sealed tree."""
-
-    def __call__(self) -> Iterator[tuple[str, bytes, bool]]:
-        """Path, content, executable."""
-
-
-def files_of(source: Iterable[tuple[str, bytes, bool]]) -> dict[str, tuple[bytes, bool]]:
-    """The mapping that `Sandbox.put` takes."""
-    return {path: (content, executable) for path, content, executable in source}
