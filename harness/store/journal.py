@@ -1,0 +1,159 @@
+"""Append-only JSON lines: a run's journal and an attempt's events.
+
+Whatever kills the writer, a reader loses at most the line in flight: lines before it end with a newline and are never
+touched again. A line that cannot be read is named and the rest is still read, so that one damaged line costs one trial
+and not a run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Annotated, Self, TypeVar
+
+from pydantic import Field, JsonValue, TypeAdapter, ValidationError
+
+from harness.core.records import SCHEMA_VERSION
+from harness.core.runs import AttemptLine, JournalLine, VerdictLine
+from harness.core.transcript import Event, EventKind
+from harness.store.layout import json_bytes
+
+_LINES: TypeAdapter[JournalLine] = TypeAdapter(Annotated[JournalLine, Field(discriminator="type")])
+_EVENTS: TypeAdapter[Event] = TypeAdapter(Event)
+LineT = TypeVar("LineT", bound=Event | AttemptLine | VerdictLine)
+
+
+@dataclass(frozen=True)
+class Damage:
+    """A line that could not be read."""
+
+    file: Path
+    line_number: int
+    """From 1; 0 where the whole file is missing."""
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line_number}: {self.reason}"
+
+
+class Journal:
+    """The one writer of `journal.jsonl`; whoever opens it holds the run's lock."""
+
+    def __init__(self, path: Path) -> None:
+        _mend_tail(path)
+        self._file = path.open("ab")
+
+    def append(self, line: JournalLine) -> None:
+        """Write one line; when this returns it survives a power cut."""
+        self._file.write(json_bytes(line) + b"\n")
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def read(path: Path) -> tuple[list[JournalLine], list[Damage]]:
+    """Lines of a journal in order; a torn last line is what a killed writer leaves and is no damage."""
+    return _parse(path, _whole(path.read_bytes()) if path.exists() else b"", _LINES)
+
+
+def _mend_tail(path: Path) -> None:
+    """Cut off what a killed writer left behind the last whole line, so that the next one begins on its own."""
+    data = path.read_bytes() if path.exists() else b""
+    whole = _whole(data)
+    with path.open("ab") as file:
+        file.truncate(len(whole))
+        if whole and not whole.endswith(b"\n"):
+            file.write(b"\n")
+
+
+def _whole(data: bytes) -> bytes:
+    """`data` without a torn last line; a last line that lost nothing but its newline is whole."""
+    head, newline, tail = data.rpartition(b"\n")
+    try:
+        json.loads(tail)
+    except ValueError:
+        return head + newline
+    return data
+
+
+class EventLog:
+    """The one writer of an attempt's `events.jsonl`; threads may share it. `at` counts from its making."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = path.open("xb")
+        self._lock = threading.Lock()
+        self._start = time.monotonic()
+        self._seq = 0
+
+    def append(self, kind: EventKind, data: Mapping[str, JsonValue]) -> None:
+        """Write one event; it survives the death of this process."""
+        with self._lock:
+            self._seq += 1
+            at = round(time.monotonic() - self._start, 6)
+            event = {"schema_version": SCHEMA_VERSION, "seq": self._seq, "at": at, "kind": kind, "data": data}
+            self._file.write(json_bytes(event) + b"\n")
+            self._file.flush()
+
+    def close(self) -> None:
+        """Bring the events to the disk and end the log; may be called again."""
+        with self._lock:
+            if not self._file.closed:
+                os.fsync(self._file.fileno())
+                self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def read_events(path: Path) -> tuple[list[Event], list[Damage]]:
+    """Events in order; here a torn last line is damage, because a sealed attempt has none."""
+    if not path.exists():
+        return [], [Damage(path, 0, "missing")]
+    return _parse(path, path.read_bytes(), _EVENTS)
+
+
+def _parse(path: Path, data: bytes, adapter: TypeAdapter[LineT]) -> tuple[list[LineT], list[Damage]]:
+    found: list[LineT] = []
+    damages: list[Damage] = []
+    for number, text in enumerate(data.split(b"\n"), 1):
+        if not text:
+            continue
+        try:
+            line = adapter.validate_json(text)
+        except ValidationError as error:
+            damages.append(Damage(path, number, _reason(error)))
+            continue
+        if line.schema_version == SCHEMA_VERSION:
+            found.append(line)
+        else:
+            reason = f"schema version {line.schema_version}, this harness reads {SCHEMA_VERSION}"
+            damages.append(Damage(path, number, reason))
+    return found, damages
+
+
+def _reason(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_input=False)[0]
+    place = ".".join(str(part) for part in first["loc"])
+    return f"{place}: {first['msg']}" if place else first["msg"]

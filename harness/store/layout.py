@@ -1,0 +1,192 @@
+"""Where things stand in a run's folder, and how bytes get there.
+
+    run.json                          the manifest, written before anything starts
+    journal.jsonl                     one line for each attempt and each verdict
+    blobs/xx/<sha256>                 file contents, compressed, shared by all attempts
+    trials/<trial>/<attempt>/         events.jsonl, evidence.json, grades/<grader>.json
+
+A file is written beside its place and moved there, so that a reader finds it whole or not at all.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import math
+import re
+import tempfile
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from pydantic import BaseModel, JsonValue, ValidationError
+
+from harness.core.digest import sha256
+from harness.core.errors import Cause, Failure, UsageError
+from harness.core.plugins import unknown
+from harness.core.records import SCHEMA_VERSION
+from harness.core.runs import RunManifest
+
+DEEPEST = 60
+"""Values nested deeper are stored as a mark: pydantic refuses to read them back, and only an agent writes such."""
+BLOB_NAME = re.compile(r"[0-9a-f]{64}")
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Put `data` at `path`, whole or not at all; folders are made as needed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", suffix=".part", delete=False) as file:
+        part = Path(file.name)
+        try:
+            file.write(data)
+            file.flush()
+            part.chmod(0o644)
+            part.replace(path)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+
+
+def plain(value: object, depth: int = 0) -> JsonValue:
+    """Any record or value as JSON that every reader accepts.
+
+    Agents decide some of these values, so nothing in them may fail here: lone surrogates become U+FFFD, numbers that
+    JSON has no form for become text, and what is nested deeper than `DEEPEST` becomes a mark.
+    """
+    if isinstance(value, BaseModel):
+        return plain(value.model_dump(), depth)
+    if isinstance(value, str):
+        return str(value).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if depth >= DEEPEST:
+        return "[nested too deep]"
+    if isinstance(value, Mapping):
+        return {str(plain(str(key))): plain(item, depth + 1) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item, depth + 1) for item in value]
+    raise TypeError(f"{type(value).__name__} is no JSON value")
+
+
+def json_bytes(value: object) -> bytes:
+    """`value` as one line of JSON, without the newline."""
+    return json.dumps(plain(value), ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+
+
+class Blobs:
+    """Contents by SHA-256. Safe to share between threads and processes: equal names hold equal bytes."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def put(self, data: bytes) -> str:
+        """Keep `data`; its name."""
+        name = sha256(data)
+        path = self._path(name)
+        if not path.exists():
+            write_atomic(path, zlib.compress(data))
+        return name
+
+    def get(self, name: str) -> bytes:
+        """The bytes of that name; `Failure(HARNESS)` where they are missing or damaged."""
+        if not BLOB_NAME.fullmatch(name):
+            raise Failure(Cause.HARNESS, f"{self._root}: {name!r} is no name of a blob")
+        path = self._path(name)
+        try:
+            data = zlib.decompress(path.read_bytes())
+        except (OSError, zlib.error) as error:
+            raise Failure(Cause.HARNESS, f"{path}: {error}") from error
+        if sha256(data) != name:
+            raise Failure(Cause.HARNESS, f"{path}: content differs from its name")
+        return data
+
+    def _path(self, name: str) -> Path:
+        return self._root / name[:2] / name
+
+
+class RunFolder:
+    """One run on disk."""
+
+    def __init__(self, root: Path, manifest: RunManifest) -> None:
+        self.root = root
+        self.manifest = manifest
+        self.journal = root / "journal.jsonl"
+        self.blobs = Blobs(root / "blobs")
+
+    @classmethod
+    def create(cls, results: Path, manifest: RunManifest) -> RunFolder:
+        """Make the folder `results/<run>` and pin the plan in it."""
+        root = results / manifest.run
+        try:
+            root.mkdir(parents=True)
+            write_atomic(root / "run.json", json_bytes(manifest) + b"\n")
+        except FileExistsError as error:
+            raise UsageError("this run exists already", where=str(root), mend="choose another run name") from error
+        except OSError as error:
+            mend = "make the results folder writable, or name another one"
+            raise UsageError(f"cannot be written: {error.strerror}", where=str(root), mend=mend) from error
+        return cls(root, manifest)
+
+    @classmethod
+    def open(cls, path: Path) -> RunFolder:
+        """The run in the folder `path`."""
+        file = path / "run.json"
+        try:
+            manifest = RunManifest.model_validate_json(file.read_bytes())
+        except OSError as error:
+            mend = "name the folder of a run"
+            raise UsageError(f"cannot be read: {error.strerror}", where=str(file), mend=mend) from error
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            place = ".".join(str(part) for part in first["loc"])
+            mend = "restore it from a copy; the run cannot be read without its plan"
+            raise UsageError(f"damaged: {place}: {first['msg']}", where=str(file), mend=mend) from error
+        if manifest.schema_version != SCHEMA_VERSION:
+            message = f"schema version {manifest.schema_version}, this harness reads {SCHEMA_VERSION}"
+            raise UsageError(message, where=str(file), mend="use the harness that made this run")
+        return cls(path, manifest)
+
+    def attempt_dir(self, trial: str, attempt: int) -> Path:
+        """The folder of one attempt; made by whoever writes to it first."""
+        return self.root / "trials" / trial / str(attempt)
+
+    def next_attempt(self, trial: str) -> int:
+        """One more than any attempt that left a folder: those that were killed in flight stay as they are."""
+        folder = self.root / "trials" / trial
+        return max((int(path.name) for path in folder.glob("*") if path.name.isdecimal()), default=0) + 1
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep every other harness process out while this one writes; the lock ends with its process."""
+        with (self.root / "lock").open("a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                mend = "wait until it has ended, or stop it"
+                raise UsageError("another harness process works on it", where=str(self.root), mend=mend) from error
+            yield
+
+
+def runs(results: Path) -> list[Path]:
+    """Folders of the runs below `results`, newest last."""
+    return sorted((path.parent for path in results.glob("*/run.json")), key=lambda path: (_created(path), path.name))
+
+
+def _created(root: Path) -> str:
+    try:
+        return str(json.loads((root / "run.json").read_bytes())["created"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
+def resolve_run(results: Path, name: str | None) -> RunFolder:
+    """The run of that name, the newest without one."""
+    found = {path.name: path for path in runs(results)}
+    if not found:
+        raise UsageError("no run here", where=str(results), mend="start one, or name another results folder")
+    if name is not None and name not in found:
+        raise UsageError(unknown("run", name, found), where=str(results))
+    return RunFolder.open(found[name] if name is not None else list(found.values())[-1])
