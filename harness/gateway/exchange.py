@@ -1,0 +1,327 @@
+"""One call of a client, from the reservation of its money to its record.
+
+The agent's clock stands still while the provider is at fault: failed turns and the waits between them are given back to
+the attempt's deadline before they are slept through, so that nobody kills the agent meanwhile. What cannot be helped
+ends as the attempt's problem (the provider's fault) or as a limit (the agent's own); the client gets an error that it
+does not try again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from pydantic import JsonValue
+
+from harness.core.deadline import Deadline
+from harness.core.digest import sha256
+from harness.core.errors import Cause, Failure
+from harness.core.records import Cost, Usage
+from harness.gateway.answer import HOLDING, Broken, Reply, api_error, denied, same_model
+from harness.gateway.meter import Account, Limit, OverLimit, Reservation, input_estimate
+from harness.gateway.record import Recorder
+from harness.gateway.screen import Ask
+from harness.gateway.sse import NO_USAGE, Message, read_stream
+
+LIMIT_ERRORS: dict[Limit, str] = {"money": "budget_exhausted", "tokens": "tokens_exhausted", "wall": "time_exhausted"}
+"""`error.type` of a refusal by limit; the status is 400, which no client tries again."""
+PROVIDER_ERROR = "provider_failed"
+MOST_NOTES = 100
+"""Refused requests that are recorded one by one; an agent must not fill the disk with them."""
+
+_SHORTEST_WAIT_S = 0.0005
+_NO_COST = Cost()
+_NOTHING = Reservation(0)
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long the gateway puts up with an upstream; times in seconds."""
+
+    attempts: int = 10
+    """Most turns started for one call."""
+    waiting_s: float = 900.0
+    """Most time that one call may lose to failed turns and waits; never more than the deadline's own length."""
+    first_s: float = 0.5
+    cap_s: float = 30.0
+    """Waits without `retry-after` double from the first to the cap, less up to a quarter at random."""
+    stall_s: float = 120.0
+    """Longest silence within an answer."""
+    ping_s: float = 5.0
+    """A streaming client hears something this often."""
+
+    def back_off(self, retries: int) -> float:
+        """Seconds to wait after so many failed turns."""
+        return min(self.cap_s, self.first_s * 2.0 ** min(retries, 30)) * secrets.SystemRandom().uniform(0.75, 1.0)
+
+
+class Way(Protocol):
+    """What an exchange asks of a door to an upstream."""
+
+    def hold(self, seconds: float) -> None: ...
+
+    def held(self) -> float: ...
+
+    async def post(
+        self, url: str, body: bytes, headers: Mapping[str, str], *, stream: bool | None, read: bytearray
+    ) -> Reply | Broken: ...
+
+
+@dataclass
+class Admitted:
+    """One attempt at the gateway."""
+
+    base_url: str
+    door_key: tuple[str, str | None] = field(repr=False)
+    model: str
+    account: Account
+    deadline: Deadline
+    record: Callable[[str, Mapping[str, JsonValue]], None]
+    recorder: Recorder | None = None
+    problem: Failure | None = None
+    limit: Limit | None = None
+    closed: bool = False
+    late: int = 0
+    calls: int = 0
+    notes: int = 0
+    running: set[Exchange] = field(default_factory=set)
+    length_s: float = 0.0
+    """What the deadline had left when the attempt was admitted."""
+    given_back_until: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.length_s = self.deadline.remaining()
+
+    def give_back(self, since: float, until: float) -> float:
+        """Stop the agent's clock between two monotonic moments; the seconds that were not given back already."""
+        seconds = max(0.0, until - max(since, self.given_back_until))
+        self.given_back_until = max(self.given_back_until, until)
+        self.deadline.extend(seconds)
+        self.account.waited(seconds)
+        return seconds
+
+    def take_back(self, seconds: float) -> None:
+        """A wait ended early."""
+        self.given_back_until -= seconds
+        self.deadline.extend(-seconds)
+        self.account.waited(-seconds)
+
+    def fail(self, cause: Cause, message: str) -> Reply:
+        """Make the attempt invalid; the first problem stays."""
+        self.problem = self.problem or Failure(cause, message)
+        return api_error(400, PROVIDER_ERROR, "the gateway gave this attempt up")
+
+    def over(self, limit: Limit, message: str) -> Reply:
+        """Refuse for a limit; the first one stays."""
+        self.limit = self.limit or limit
+        return api_error(400, LIMIT_ERRORS[limit], message)
+
+    async def write(self, kind: str, data: Mapping[str, JsonValue]) -> None:
+        """Append an event without holding up other calls."""
+        await self._apart(f"recording a {kind}", self.record, kind, data)
+
+    async def keep(self, n: int, request: bytes, response: bytes) -> None:
+        """Keep the bodies of an exchange where that was asked for."""
+        if self.recorder is not None:
+            await self._apart("keeping an exchange", self.recorder.write, n, request, response)
+
+    async def _apart(self, doing: str, write: Callable[..., None], *args: object) -> None:
+        """Write on another thread; an attempt whose record has a gap is invalid."""
+        try:
+            await asyncio.to_thread(write, *args)
+        except Exception as error:
+            self.fail(Cause.HARNESS, f"{doing}: {type(error).__name__}: {error}")
+
+    async def note(self, refused: str, status: int, path: str) -> None:
+        """Record a request that was not passed on, while there still is a record."""
+        self.notes += 1
+        if self.notes <= MOST_NOTES and not self.closed:
+            await self.write("note", {"gateway": "refused", "status": status, "path": path[:200], "why": refused[:300]})
+
+
+@dataclass(eq=False)
+class Exchange:
+    """One call on its way; `run` never raises."""
+
+    admitted: Admitted
+    ask: Ask
+    path: str
+    """Path and query below the upstream's base URL."""
+    headers: Mapping[str, str]
+    door: Way
+    patience: Patience
+    counting: bool = False
+    """Tokens are only counted: nothing to meter."""
+    _retries: int = 0
+    _lost_s: float = 0.0
+    _lost_usage: Usage = NO_USAGE
+    _lost_cost: Cost = _NO_COST
+    _reservation: Reservation = _NOTHING
+    _reserved: int | None = 0
+    """What the call as a whole was thought to cost at most."""
+    _read: bytearray | None = None
+    """What has come in of the turn under way, None between turns."""
+    _work: asyncio.Future[Reply] | None = None
+    _stopped: bool = False
+
+    def stop(self) -> None:
+        """The attempt is over: give up whatever is under way."""
+        self._stopped = True
+        if self._work is not None:
+            self._work.cancel()
+
+    async def run(self) -> Reply:
+        """The answer for the client; metered and recorded when it returns."""
+        if self._stopped:
+            return _over()
+        begun = time.monotonic()
+        try:
+            self._reserve()
+        except OverLimit as over:
+            return await self._refuse(over)
+        self._reserved = self._reservation.micro_usd
+        self.admitted.calls += not self.counting
+        n = self.admitted.calls
+        self._work = asyncio.ensure_future(self._turns())
+        reply = await self._supervised(self._work)
+        if not self.counting:
+            cost = self._settle(reply.message)
+            await self._keep(n, reply, cost, time.monotonic() - begun)
+        return reply
+
+    def _reserve(self) -> None:
+        if not self.counting:
+            tokens = input_estimate(len(self.ask.body), self.ask.images)
+            self._reservation = self.admitted.account.reserve(tokens, self.ask.max_tokens)
+
+    async def _refuse(self, over: OverLimit) -> Reply:
+        reply = self.admitted.over(over.limit, over.message)
+        if over.run_wide:
+            self.admitted.fail(Cause.CANCELLED, f"the run's budget is spent: {over.message}")
+        await self.admitted.note(f"limit {over.limit}: {over.message}", reply.status, self.path)
+        return reply
+
+    async def _supervised(self, work: asyncio.Future[Reply]) -> Reply:
+        """The work's answer, or an error once the deadline has passed or the attempt is over."""
+        deadline = self.admitted.deadline
+        while not work.done():
+            await asyncio.wait({work}, timeout=deadline.remaining())
+            if deadline.passed() and not work.done():
+                work.cancel()
+                await asyncio.wait({work})
+        if not work.cancelled():
+            error = work.exception()
+            doing = "" if error is None else f"passing a call on: {type(error).__name__}: {error}"
+            return self.admitted.fail(Cause.HARNESS, doing) if doing else work.result()
+        if self._read is not None:
+            self._lose(read_stream(bytes(self._read)).usage if self.ask.stream else NO_USAGE)
+        return _over() if self._stopped else self.admitted.over("wall", "the time of this trial is over")
+
+    async def _turns(self) -> Reply:
+        """Start turns until one is whole, the provider has had its chances, or money is short."""
+        url = self.admitted.base_url + self.path
+        stream = None if self.counting else self.ask.stream
+        while True:
+            while held := self.door.held():
+                if not await self._wait(time.monotonic(), held, "hold"):
+                    return self._give_up("hold")
+            begun = time.monotonic()
+            self._read = bytearray()
+            outcome = await self.door.post(url, self.ask.body, self.headers, stream=stream, read=self._read)
+            self._read = None
+            if isinstance(outcome, Reply):
+                return self._judged(outcome)
+            try:
+                if not await self._again(outcome, begun):
+                    return self._give_up(outcome.why)
+            except OverLimit as over:
+                return await self._refuse(over)
+
+    async def _again(self, broken: Broken, begun: float) -> bool:
+        """Book a broken turn and wait for the next; False when there is to be none."""
+        if broken.charged:
+            self._lose(broken.usage)
+            self._reserve()
+        self._retries += 1
+        seconds = broken.retry_after or self.patience.back_off(self._retries - 1)
+        if broken.status in HOLDING and broken.retry_after:
+            self.door.hold(broken.retry_after)
+        if self._retries >= self.patience.attempts:
+            await self._wait(begun, 0.0, broken.why)
+            return False
+        return await self._wait(begun, seconds, broken.why)
+
+    async def _wait(self, since: float, seconds: float, why: str) -> bool:
+        """Give back the time since a moment and the seconds to come, and sleep through them; False: too long."""
+        until = time.monotonic() + seconds
+        self._lost_s += until - since
+        bearable = self._lost_s <= min(self.patience.waiting_s, self.admitted.length_s)
+        if not bearable:
+            until -= seconds
+        given = self.admitted.give_back(since, until)
+        try:
+            await asyncio.sleep(until - time.monotonic())
+        except asyncio.CancelledError:
+            unused = min(given, max(0.0, until - time.monotonic()))
+            self.admitted.take_back(unused)
+            given -= unused
+            raise
+        finally:
+            if given > _SHORTEST_WAIT_S:
+                await self.admitted.write("wait", {"seconds": round(given, 6), "why": why})
+        return bearable
+
+    def _give_up(self, why: str) -> Reply:
+        lost = f"{self._retries} turns failed and {self._lost_s:.1f} s were lost or would be"
+        return self.admitted.fail(Cause.PROVIDER, f"{why}: {lost}")
+
+    def _judged(self, reply: Reply) -> Reply:
+        """The reply, or an error in its place where the attempt is invalid because of it."""
+        if denied(reply.status) and not self.counting:
+            self.admitted.fail(Cause.PROVIDER, f"the upstream answered {reply.status}")
+        if reply.message is None or same_model(self.admitted.model, reply.message.model):
+            return reply
+        why = f"{self.admitted.model} was asked and {reply.message.model[:80]!r} answered"
+        return replace(self.admitted.fail(Cause.PROVIDER, why), message=reply.message)
+
+    def _lose(self, usage: Usage) -> None:
+        """Book a turn that broke: what it told of its usage is a floor."""
+        cost = self.admitted.account.settle(self._reservation, usage, exact=False, call=False)
+        self._reservation = _NOTHING
+        self._lost_usage += usage
+        self._lost_cost += cost
+
+    def _settle(self, message: Message | None) -> Cost:
+        usage = message.usage if message else NO_USAGE
+        exact = message is None or same_model(self.admitted.model, message.model)
+        return self.admitted.account.settle(self._reservation, usage, exact=exact)
+
+    async def _keep(self, n: int, reply: Reply, cost: Cost, seconds: float) -> None:
+        """Record the exchange, and its bodies where that was asked for."""
+        message = reply.message or Message()
+        event: dict[str, JsonValue] = {
+            "n": n,
+            "model_asked": self.admitted.model,
+            "model_answered": message.model or None,
+            "status": reply.status,
+            "stop_reason": message.stop_reason,
+            "usage": message.usage.model_dump(),
+            "micro_usd": cost.micro_usd if cost.complete else None,
+            "reserved": self._reserved,
+            "seconds": round(seconds, 6),
+            "retries": self._retries,
+            "lost": {"usage": self._lost_usage.model_dump(), "micro_usd": self._lost_cost.micro_usd},
+            "agent_id": self.headers.get("x-claude-code-agent-id", "")[:100] or None,
+            "request_sha256": sha256(self.ask.body),
+            "response_sha256": sha256(reply.body),
+        }
+        await self.admitted.keep(n, self.ask.body, reply.body)
+        await self.admitted.write("exchange", event)
+
+
+def _over() -> Reply:
+    return api_error(403, "permission_error", "this attempt is over")

@@ -1,0 +1,139 @@
+"""Who may spend what: money is reserved at its worst case before a call and settled at its real price after it.
+
+Reserving first is what keeps a cap when many calls are under way at once: a call starts only while everything spent
+and everything still reserved fits below every cap above it. An attempt's purse lies inside the run's, so one check
+covers both.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+from harness.core.ports import Metered
+from harness.core.records import Cost, Limits, Usage
+from harness.gateway.prices import PriceTable
+
+Limit = Literal["tokens", "money", "wall"]
+
+PREAMBLE_TOKENS = 1_000
+"""What the provider itself may put before a prompt (how to use tools)."""
+IMAGE_TOKENS = 5_000
+"""More than any one image costs, however few bytes it has."""
+
+
+def input_estimate(body_bytes: int, images: int = 0) -> int:
+    """Upper estimate of a request's input tokens from the size of its body."""
+    return -(-body_bytes // 3) + PREAMBLE_TOKENS + images * IMAGE_TOKENS
+
+
+def micro(usd: float) -> int:
+    """Dollars as whole micro-dollars, rounded down: a cap is never rounded up."""
+    return int(Decimal(str(usd)) * 1_000_000)
+
+
+class Purse:
+    """Micro-dollars spent and reserved below a cap; safe to share between threads."""
+
+    def __init__(self, cap: int | None, outer: Purse | None = None) -> None:
+        """`cap` None: counts only. Whatever is reserved or spent here also is in `outer`."""
+        self.cap = cap
+        self.spent = 0
+        self.reserved = 0
+        self._chain: tuple[Purse, ...] = (self, *outer._chain) if outer else (self,)
+        self._lock: threading.Lock = outer._lock if outer else threading.Lock()
+
+    def reserve(self, amount: int) -> Purse | None:
+        """Set `amount` aside in every purse; the purse that has no room for it, None when all have."""
+        with self._lock:
+            for purse in self._chain:
+                if not purse._fits(amount):
+                    return purse
+            for purse in self._chain:
+                purse.reserved += amount
+            return None
+
+    def settle(self, reserved: int, spent: int) -> None:
+        """Give a reservation back and book what the call really cost."""
+        with self._lock:
+            for purse in self._chain:
+                purse.reserved -= reserved
+                purse.spent += spent
+
+    def _fits(self, amount: int) -> bool:
+        return self.cap is None or self.spent + self.reserved + amount <= self.cap
+
+
+class OverLimit(Exception):
+    """A call may not start: `limit` says what is used up."""
+
+    def __init__(self, limit: Limit, message: str, *, run_wide: bool = False) -> None:
+        super().__init__(message)
+        self.limit: Limit = limit
+        self.message = message
+        self.run_wide = run_wide
+        """The run's budget is used up, not the attempt's own."""
+
+
+@dataclass(frozen=True)
+class Reservation:
+    """Money set aside for one call; None where the model has no known price."""
+
+    micro_usd: int | None
+
+
+class Account:
+    """What one attempt has used of its limits; safe to share between threads."""
+
+    def __init__(self, prices: PriceTable, model: str, limits: Limits, run: Purse) -> None:
+        self._prices = prices
+        self._model = model
+        self._limits = limits
+        self._run = run
+        self._purse = Purse(micro(limits.usd), run)
+        self._lock = threading.Lock()
+        self._metered = Metered(usage=Usage(), cost=Cost(), calls=0)
+
+    def reserve(self, input_tokens: int, max_tokens: int) -> Reservation:
+        """Room for one call in the worst case; `OverLimit` where there is none."""
+        used = self.metered().usage.total
+        if used >= self._limits.tokens:
+            raise OverLimit("tokens", f"{used} of {self._limits.tokens} tokens are used")
+        worst = self._prices.worst(self._model, input_tokens, max_tokens)
+        full = self._purse.reserve(worst) if worst is not None else None
+        if full is not None:
+            owner = "run" if full is self._run else "trial"
+            raise OverLimit(
+                "money",
+                f"this call may cost {worst} micro-USD; of the {owner}'s {full.cap}, {full.spent} are spent and "
+                f"{full.reserved} reserved",
+                run_wide=full is self._run,
+            )
+        return Reservation(worst)
+
+    def settle(self, reservation: Reservation, usage: Usage, *, exact: bool = True, call: bool = True) -> Cost:
+        """Book real usage in place of a reservation.
+
+        `exact` False: the provider may have charged for more than it told, so the sum becomes a floor.
+        `call` False: a turn that broke and was started again is no further call.
+        """
+        priced = self._prices.cost(self._model, usage)
+        cost = Cost(micro_usd=priced.micro_usd, complete=priced.complete and exact)
+        self._purse.settle(reservation.micro_usd or 0, cost.micro_usd)
+        with self._lock:
+            now = self._metered
+            self._metered = Metered(now.usage + usage, now.cost + cost, now.calls + call, now.waited_s)
+        return cost
+
+    def waited(self, seconds: float) -> None:
+        """Count time that was not the agent's."""
+        with self._lock:
+            now = self._metered
+            self._metered = Metered(now.usage, now.cost, now.calls, now.waited_s + seconds)
+
+    def metered(self) -> Metered:
+        """Everything counted so far."""
+        with self._lock:
+            return self._metered

@@ -1,0 +1,190 @@
+"""The gateway itself: a server thread on a loopback port, and who is admitted to it.
+
+The keys of upstreams stay in this process. An agent's driver gets an address and a token that is worthless elsewhere
+and after the attempt; usage and cost are metered here and never taken from an agent's own account of them. Libraries
+are loaded when a gateway starts, so that a command that needs none does not pay for them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import socket
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+from urllib.parse import urlsplit
+
+from pydantic import JsonValue
+
+from harness.core.deadline import Deadline
+from harness.core.errors import Cause, Failure, UsageError
+from harness.core.ports import Metered
+from harness.core.records import Limits
+from harness.gateway.exchange import Admitted, Patience
+from harness.gateway.meter import Account, Purse, micro
+from harness.gateway.prices import PriceTable
+from harness.gateway.record import Recorder
+
+if TYPE_CHECKING:
+    import uvicorn
+
+    from harness.gateway.door import Door
+
+_START_S = 10.0
+_STOP_S = 2
+
+
+@dataclass(frozen=True)
+class Upstream:
+    """Where calls are passed on to."""
+
+    base_url: str
+    """Without `/v1`."""
+    api_key: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Admission:
+    """What a driver gets."""
+
+    token: str
+    base_url: str
+
+
+class Gateway:
+    """One door to a model for all attempts of a run; a context manager that starts and stops the server."""
+
+    def __init__(self, prices: PriceTable, run_usd: float | None = None, *, patience: Patience | None = None) -> None:
+        """`run_usd`: cap on the money of all attempts together, None for no cap."""
+        self._prices = prices
+        self._patience = patience or Patience()
+        self._run = Purse(None if run_usd is None else micro(run_usd))
+        self._admitted: dict[str, Admitted] = {}
+        self._doors: dict[tuple[str, str | None], Door] = {}
+        self._ready = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._server: uvicorn.Server | None = None
+        self._thread: threading.Thread | None = None
+        self._base_url = ""
+
+    def __enter__(self) -> Self:
+        listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+        self._base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        self._thread = threading.Thread(target=self._serve, args=(listener,), name="gateway", daemon=True)
+        self._thread.start()
+        if not self._ready.wait(_START_S):
+            raise Failure(Cause.HARNESS, f"the gateway did not start within {_START_S} s")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for token in self._admitted:
+            self.close_admission(token)
+        if self._server is not None and self._thread is not None:
+            self._server.should_exit = True
+            self._thread.join()
+
+    def admit(
+        self,
+        *,
+        upstream: Upstream,
+        model: str,
+        limits: Limits,
+        deadline: Deadline,
+        record: Callable[[str, Mapping[str, JsonValue]], None],
+        exchanges: Path | None = None,
+    ) -> Admission:
+        """Let one attempt in, to one model of one upstream.
+
+        `record` gets every event and is called on other threads. `exchanges`: folder for the bodies of all exchanges.
+        `UsageError` for an upstream that is no address.
+        """
+        parts = urlsplit(upstream.base_url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise UsageError("no http address", where=f"upstream {upstream.base_url!r}", mend="give scheme and host")
+        token = secrets.token_urlsafe(24)
+        self._admitted[token] = Admitted(
+            base_url=upstream.base_url.rstrip("/"),
+            door_key=(f"{parts.scheme}://{parts.netloc}", upstream.api_key),
+            model=model,
+            account=Account(self._prices, model, limits, self._run),
+            deadline=deadline,
+            record=record,
+            recorder=Recorder(exchanges) if exchanges is not None else None,
+        )
+        return Admission(token, self._base_url)
+
+    def close_admission(self, token: str) -> Metered:
+        """End an attempt: what is under way is given up and booked, later calls are refused; the final count."""
+        admitted = self._admitted[token]
+        if not admitted.closed and self._loop is not None:
+            asyncio.run_coroutine_threadsafe(_close(admitted), self._loop).result()
+        return admitted.account.metered()
+
+    def problem(self, token: str) -> Failure | None:
+        """Why the attempt is invalid, None while it is not."""
+        return self._admitted[token].problem
+
+    def limit(self, token: str) -> str | None:
+        """The limit a call was refused for first: tokens, money or wall."""
+        return self._admitted[token].limit
+
+    def late(self, token: str) -> int:
+        """Calls that came after the attempt was over."""
+        return self._admitted[token].late
+
+    def spent(self) -> int:
+        """Micro-dollars that all attempts have cost so far; a floor where a model has no price."""
+        return self._run.spent
+
+    def _serve(self, listener: socket.socket) -> None:
+        import uvicorn
+
+        from harness.gateway.app import App
+
+        app = App(self._admitted.get, self._door, self._patience)
+        config = uvicorn.Config(
+            app,
+            lifespan="off",
+            ws="none",
+            log_config=None,
+            log_level="critical",
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=60,
+            timeout_graceful_shutdown=_STOP_S,
+        )
+        self._server = uvicorn.Server(config)
+        asyncio.run(self._run_server(self._server, listener))
+
+    async def _run_server(self, server: uvicorn.Server, listener: socket.socket) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._ready.set()
+        try:
+            await server.serve(sockets=[listener])
+        finally:
+            for door in self._doors.values():
+                await door.close()
+
+    def _door(self, admitted: Admitted) -> Door:
+        """The door to the attempt's upstream, opened at its first call."""
+        from harness.gateway.door import Door
+
+        door = self._doors.get(admitted.door_key)
+        if door is None:
+            origin, key = admitted.door_key
+            door = self._doors[admitted.door_key] = Door(origin, key, self._patience.stall_s)
+        return door
+
+
+async def _close(admitted: Admitted) -> None:
+    admitted.closed = True
+    for exchange in list(admitted.running):
+        exchange.stop()
+    while admitted.running:
+        await asyncio.sleep(0.001)

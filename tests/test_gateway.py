@@ -1,0 +1,870 @@
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import anthropic
+import httpx2
+import pytest
+from pydantic import JsonValue
+
+from harness.core.deadline import Deadline
+from harness.core.errors import Cause, UsageError
+from harness.core.records import Limits, Usage
+from harness.gateway import Admission, Gateway, Patience, PriceTable, Upstream
+from harness.gateway.meter import input_estimate
+from harness.gateway.record import Recorder
+
+MODEL = "claude-haiku-5-5"
+KEY = "sk-canary-4f1d9b"
+USAGE = {
+    "input_tokens": 11,
+    "output_tokens": 7,
+    "cache_read_input_tokens": 100,
+    "cache_creation_input_tokens": 50,
+    "cache_creation": {"ephemeral_5m_input_tokens": 30, "ephemeral_1h_input_tokens": 20},
+}
+METERED = Usage(input=11, output=7, cache_read=100, cache_write_5m=30, cache_write_1h=20)
+MICRO = 134
+"""METERED at 1, 5, 0.1, 1.25 and 2 micro-USD a token: 11 + 35 + 10 + 37.5 + 40 = 133.5, rounded up."""
+
+FAST = Patience(first_s=0.01, cap_s=0.02, stall_s=0.4, ping_s=0.05)
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What the scripted upstream does with one request; the last of a script is repeated."""
+
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    text: str = "hello"
+    model: str | None = None
+    stop_reason: str = "end_turn"
+    usage: Mapping[str, Any] = field(default_factory=lambda: USAGE)
+    delay_s: float = 0.0
+    drop: bool = False
+    """Before a byte is answered."""
+    cut_after: int | None = None
+    """Drop after this many events."""
+    stall_after: int | None = None
+    """Say nothing more after this many events."""
+    error_after: int | None = None
+    """SSE error event in place of the next."""
+    body: bytes | None = None
+    """Answered as it is."""
+
+
+@dataclass
+class Seen:
+    path: str
+    headers: dict[str, str]
+    body: dict[str, Any]
+    at: float
+
+
+class ScriptedUpstream(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.script: list[Turn] = [Turn()]
+        self.seen: list[Seen] = []
+        self.lock = threading.Lock()
+        self.release = threading.Event()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}/lane"
+
+    def take(self, seen: Seen) -> Turn:
+        with self.lock:
+            self.seen.append(seen)
+            return self.script.pop(0) if len(self.script) > 1 else self.script[0]
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: ScriptedUpstream
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        turn = self.server.take(Seen(self.path, headers, body, time.monotonic()))
+        self.server.release.wait(turn.delay_s)
+        if turn.drop:
+            self.close_connection = True
+        elif self.path.startswith("/lane/v1/messages/count_tokens"):
+            self._whole(200, b'{"input_tokens": 42}', turn)
+        elif turn.body is not None or turn.status != 200:
+            error = {"type": "error", "error": {"type": "api_error", "message": f"no: {KEY}"}}
+            self._whole(turn.status, turn.body if turn.body is not None else json.dumps(error).encode(), turn)
+        elif body.get("stream"):
+            self._events(turn, body["model"])
+        else:
+            self._whole(200, json.dumps(_message(turn, body["model"])).encode(), turn)
+
+    def _whole(self, status: int, body: bytes, turn: Turn) -> None:
+        self.send_response(status)
+        headers = {"content-type": "application/json", "request-id": "req_up", "content-length": str(len(body))}
+        for name, value in (headers | dict(turn.headers)).items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def _events(self, turn: Turn, model: str) -> None:
+        self.send_response(200)
+        for name, value in {"content-type": "text/event-stream", "request-id": "req_up", "connection": "close"}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.close_connection = True
+        for number, event in enumerate(_stream(turn, model)):
+            if number == turn.cut_after:
+                return
+            if number == turn.stall_after:
+                self.server.release.wait(5)
+                return
+            if number == turn.error_after:
+                error = {"type": "overloaded_error", "message": f"busy {KEY}"}
+                self._event({"type": "error", "error": error})
+                return
+            self._event(event)
+
+    def _event(self, event: dict[str, Any]) -> None:
+        self.wfile.write(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode())
+        self.wfile.flush()
+
+
+def _message(turn: Turn, model: str) -> dict[str, Any]:
+    return {
+        "id": "msg_1",
+        "type": "message",
+        "role": "assistant",
+        "model": turn.model or model,
+        "content": [{"type": "text", "text": turn.text}],
+        "stop_reason": turn.stop_reason,
+        "stop_sequence": None,
+        "usage": dict(turn.usage),
+    }
+
+
+def _stream(turn: Turn, model: str) -> Iterator[dict[str, Any]]:
+    started = _message(turn, model) | {"content": [], "stop_reason": None}
+    yield {"type": "message_start", "message": started | {"usage": {**turn.usage, "output_tokens": 1}}}
+    yield {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}
+    yield {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": turn.text}}
+    yield {"type": "content_block_stop", "index": 0}
+    delta = {"stop_reason": turn.stop_reason, "stop_sequence": None}
+    usage = {"output_tokens": turn.usage["output_tokens"], "input_tokens": None}
+    yield {"type": "message_delta", "delta": delta, "usage": usage}
+    yield {"type": "message_stop"}
+
+
+@dataclass
+class Bench:
+    """A gateway, the scripted upstream behind it, and one attempt admitted."""
+
+    gateway: Gateway
+    upstream: ScriptedUpstream
+    admission: Admission
+    deadline: Deadline
+    events: list[tuple[str, Mapping[str, JsonValue]]]
+
+    def client(self, **options: Any) -> anthropic.Anthropic:
+        return anthropic.Anthropic(
+            base_url=self.admission.base_url, api_key=self.admission.token, max_retries=0, **options
+        )
+
+    def create(self, **fields: Any) -> anthropic.types.Message:
+        with self.client() as client:
+            return client.messages.create(**_ask(**fields))
+
+    def stream(self, **fields: Any) -> anthropic.types.Message:
+        with self.client() as client, client.messages.stream(**_ask(**fields)) as stream:
+            return stream.get_final_message()
+
+    def post(self, body: object, path: str = "/v1/messages", **headers: str) -> httpx2.Response:
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        own = {"x-api-key": self.admission.token, **{name.replace("_", "-"): text for name, text in headers.items()}}
+        return httpx2.post(self.admission.base_url + path, content=content, headers=own)
+
+    def of(self, kind: str) -> list[Mapping[str, Any]]:
+        return [data for found, data in self.events if found == kind]
+
+    @property
+    def exchange(self) -> Mapping[str, Any]:
+        return self.of("exchange")[-1]
+
+    @property
+    def token(self) -> str:
+        return self.admission.token
+
+
+def _kind(error: anthropic.APIStatusError) -> str | None:
+    """`error.type`; the SDK's own annotation knows only the API's."""
+    return error.type
+
+
+def _ask(**fields: Any) -> dict[str, Any]:
+    return {"model": MODEL, "max_tokens": 100, "messages": [{"role": "user", "content": "hi"}], **fields}
+
+
+@pytest.fixture
+def upstream() -> Iterator[ScriptedUpstream]:
+    with ScriptedUpstream() as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server
+        server.release.set()
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def bench(upstream: ScriptedUpstream) -> Iterator[Callable[..., Bench]]:
+    """Makes benches; all attempts of one test share the gateway."""
+    opened: list[Gateway] = []
+
+    def make(
+        *,
+        model: str = MODEL,
+        limits: Limits | None = None,
+        seconds: float = 60.0,
+        run_usd: float | None = None,
+        patience: Patience = FAST,
+        exchanges: Path | None = None,
+    ) -> Bench:
+        if not opened:
+            opened.append(Gateway(PriceTable.load(), run_usd, patience=patience).__enter__())
+        events: list[tuple[str, Mapping[str, JsonValue]]] = []
+        deadline = Deadline(seconds)
+        admission = opened[0].admit(
+            upstream=Upstream(upstream.url, KEY),
+            model=model,
+            limits=limits or Limits(),
+            deadline=deadline,
+            record=lambda kind, data: events.append((kind, data)),
+            exchanges=exchanges,
+        )
+        return Bench(opened[0], upstream, admission, deadline, events)
+
+    yield make
+    for gateway in opened:
+        gateway.__exit__(None, None, None)
+
+
+@pytest.mark.parametrize("way", ["create", "stream"])
+def test_a_call_is_passed_on_metered_and_recorded(bench: Callable[..., Bench], way: str) -> None:
+    one = bench()
+    message = getattr(one, way)()
+    assert message.content[0].text == "hello"
+    metered = one.gateway.close_admission(one.token)
+    assert (metered.usage, metered.cost.micro_usd, metered.cost.complete) == (METERED, MICRO, True)
+    assert (metered.calls, metered.waited_s) == (1, 0.0)
+    assert one.exchange["model_asked"] == one.exchange["model_answered"] == MODEL
+    assert one.exchange["usage"] == METERED.model_dump()
+    assert (one.exchange["n"], one.exchange["status"], one.exchange["stop_reason"]) == (1, 200, "end_turn")
+    assert (one.exchange["micro_usd"], one.exchange["retries"]) == (MICRO, 0)
+    seen = one.upstream.seen[0]
+    assert seen.headers["x-api-key"] == KEY
+    assert one.token not in json.dumps([seen.headers, seen.body])
+    assert seen.path.startswith("/lane/v1/messages")
+    assert one.gateway.problem(one.token) is None
+    assert one.gateway.limit(one.token) is None
+
+
+# --- who may ask what ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("header", ["x-api-key", "authorization"])
+@pytest.mark.parametrize("path", ["/v1/messages", "/v1/messages?beta=true"])
+def test_both_ways_to_show_a_token_and_any_query(bench: Callable[..., Bench], header: str, path: str) -> None:
+    one = bench()
+    value = one.token if header == "x-api-key" else f"Bearer {one.token}"
+    headers = {header: value, "anthropic-version": "2023-06-01", "anthropic-beta": "a,b"}
+    answer = httpx2.post(one.admission.base_url + path, json=_ask(), headers=headers)
+    assert (answer.status_code, answer.headers["request-id"]) == (200, "req_up")
+    seen = one.upstream.seen[0]
+    assert seen.path == "/lane" + path
+    assert (seen.headers["anthropic-version"], seen.headers["anthropic-beta"]) == ("2023-06-01", "a,b")
+    assert "authorization" not in seen.headers
+
+
+def test_tokens_are_counted_without_being_metered(bench: Callable[..., Bench]) -> None:
+    one = bench(limits=Limits(usd=0.0))
+    with one.client() as client:
+        counted = client.messages.count_tokens(model=MODEL, messages=[{"role": "user", "content": "hi"}])
+    assert counted.input_tokens == 42
+    assert one.gateway.close_admission(one.token).calls == 0
+    assert one.of("exchange") == []
+
+
+@pytest.mark.parametrize(("method", "path"), [("HEAD", "/"), ("GET", "/api/hello")])
+def test_greetings_need_no_token(bench: Callable[..., Bench], method: str, path: str) -> None:
+    assert httpx2.request(method, bench().admission.base_url + path).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", "/v1/models"), ("POST", "/v1/complete"), ("GET", "/v1/messages"), ("POST", "/v1/messages/batches")],
+)
+def test_everything_else_is_404_and_recorded(bench: Callable[..., Bench], method: str, path: str) -> None:
+    one = bench()
+    answer = httpx2.request(method, one.admission.base_url + path, headers={"x-api-key": one.token})
+    assert (answer.status_code, answer.json()["error"]["type"]) == (404, "not_found_error")
+    assert one.of("note") == [
+        {"gateway": "refused", "status": 404, "path": f"{method} {path}", "why": "there is nothing here"}
+    ]
+    assert one.upstream.seen == []
+
+
+def test_an_unknown_token_is_401(bench: Callable[..., Bench]) -> None:
+    answer = httpx2.post(bench().admission.base_url + "/v1/messages", json=_ask(), headers={"x-api-key": "other"})
+    assert (answer.status_code, answer.json()["error"]["type"]) == (401, "authentication_error")
+    assert "request-id" in answer.headers
+
+
+def _content(*blocks: dict[str, Any]) -> dict[str, Any]:
+    return {"messages": [{"role": "user", "content": list(blocks)}]}
+
+
+REFUSED: dict[str, dict[str, Any]] = {
+    "another model": {"model": "claude-opus-5-5"},
+    "no model": {"model": None},
+    "unknown field": {"mcp_servers": [{"type": "url", "url": "http://127.0.0.1:9", "name": "x"}]},
+    "another model behind": {"fallbacks": [{"model": "claude-opus-5-5"}]},
+    "a container": {"container": "c"},
+    "threads": {"thread": {"type": "create"}},
+    "fast mode": {"speed": "fast"},
+    "web search": {"tools": [{"type": "web_search_20260318", "name": "web_search"}]},
+    "web fetch": {"tools": [{"type": "web_fetch_20260318", "name": "web_fetch"}]},
+    "code execution": {"tools": [{"type": "code_execution_20260521", "name": "code_execution"}]},
+    "mcp toolset": {"tools": [{"type": "mcp_toolset", "mcp_server_name": "x"}]},
+    "odd tool": {"tools": [{"type": 7}]},
+    "tools no list": {"tools": {"type": "web_search_20260318"}},
+    "compaction": {"context_management": {"edits": [{"type": "compact_20260112"}]}},
+    "an image by address": _content({"type": "image", "source": {"type": "url", "url": "http://127.0.0.1:9/x"}}),
+    "a kept file": _content({"type": "document", "source": {"type": "file", "file_id": "f"}}),
+    "a pdf": _content({"type": "document", "source": {"type": "base64", "data": ""}}),
+    "an address in a tool result": _content(
+        {
+            "type": "tool_result",
+            "tool_use_id": "t",
+            "content": [{"type": "image", "source": {"type": "url", "url": "http://127.0.0.1:9/x"}}],
+        }
+    ),
+    "an address in a document": _content(
+        {
+            "type": "document",
+            "source": {"type": "content", "content": [{"type": "image", "source": {"type": "url"}}]},
+        }
+    ),
+    "an upload": _content({"type": "container_upload", "file_id": "f"}),
+    "no max_tokens": {"max_tokens": None},
+    "max_tokens true": {"max_tokens": True},
+    "stream 1": {"stream": 1},
+    "messages no list": {"messages": 3},
+    "content no blocks": {"messages": [{"role": "user", "content": [1]}]},
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_not_allowed_is_refused_and_recorded(bench: Callable[..., Bench], name: str) -> None:
+    one = bench()
+    answer = one.post(_ask() | REFUSED[name])
+    assert (answer.status_code, answer.json()["type"]) == (400, "error")
+    assert answer.json()["error"]["type"] == "invalid_request_error"
+    assert [note["status"] for note in one.of("note")] == [400]
+    assert one.upstream.seen == []
+    assert one.gateway.close_admission(one.token).calls == 0
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"[]",
+        b"{",
+        b"\xff",
+        b"[" * 100_000,
+        b'{"model":"claude-opus-5-5","model":"%s","max_tokens":1,"messages":[]}' % MODEL.encode(),
+        b'{"model":"%s","max_tokens":1,"messages":[],"temperature":NaN}' % MODEL.encode(),
+        b'{"model":"%s","max_tokens":%s,"messages":[]}' % (MODEL.encode(), b"9" * 5000),
+    ],
+    ids=["empty", "list", "torn", "no utf-8", "deep", "a key twice", "nan", "huge number"],
+)
+def test_a_body_that_is_no_plain_json_is_refused(bench: Callable[..., Bench], body: bytes) -> None:
+    one = bench()
+    assert one.post(body).status_code == 400
+    assert one.upstream.seen == []
+
+
+def test_an_encoded_or_huge_body_is_refused(bench: Callable[..., Bench]) -> None:
+    one = bench()
+    assert one.post(_ask(), content_encoding="gzip").status_code == 415
+    assert one.post(b" " * (32 * 1024 * 1024 + 1)).status_code == 413
+
+
+def test_a_client_tool_with_any_input_is_passed_on(bench: Callable[..., Bench]) -> None:
+    one = bench()
+    schema = {"type": "object", "properties": {"type": {"const": "web_search"}}}
+    call = {"type": "tool_use", "id": "t", "name": "Read", "input": {"type": "url", "source": {"type": "url"}}}
+    result = {"type": "tool_result", "tool_use_id": "t", "content": [{"type": "text", "text": "web_fetch"}]}
+    answer = one.post(
+        _ask(
+            tools=[{"name": "Read", "input_schema": schema}, {"type": "bash_20250124", "name": "bash"}],
+            messages=[
+                {"role": "user", "content": "hi"},
+                {"role": "assistant", "content": [call]},
+                {"role": "user", "content": [result]},
+                {"role": "system", "content": "more"},
+            ],
+            context_management={"edits": [{"type": "clear_thinking_20251015", "keep": "all"}]},
+            thinking={"type": "adaptive"},
+        )
+    )
+    assert answer.status_code == 200
+
+
+def test_refused_requests_do_not_fill_the_record(bench: Callable[..., Bench]) -> None:
+    one = bench()
+    with httpx2.Client(base_url=one.admission.base_url, headers={"x-api-key": one.token}) as client:
+        for _ in range(105):
+            client.get("/nowhere")
+    assert len(one.of("note")) == 100
+
+
+def test_a_closed_attempt_is_refused_and_counted(bench: Callable[..., Bench]) -> None:
+    one = bench()
+    one.create()
+    before = one.gateway.close_admission(one.token)
+    with pytest.raises(anthropic.PermissionDeniedError):
+        one.create()
+    assert one.gateway.late(one.token) == 1
+    assert one.gateway.close_admission(one.token) == before
+    assert len(one.events) == 1
+
+
+def test_an_upstream_that_is_no_address_is_the_users_to_mend(bench: Callable[..., Bench]) -> None:
+    with pytest.raises(UsageError, match="no http address"):
+        bench().gateway.admit(
+            upstream=Upstream("api.example"), model=MODEL, limits=Limits(), deadline=Deadline(1), record=lambda *_: None
+        )
+
+
+# --- faults of the provider ------------------------------------------------------------------------------------------
+
+FAULTS: dict[str, tuple[Turn, str]] = {
+    "429": (Turn(429), "429"),
+    "408": (Turn(408), "408"),
+    "409": (Turn(409), "409"),
+    "500": (Turn(500), "500"),
+    "529": (Turn(529), "529"),
+    "drop": (Turn(drop=True), "drop"),
+    "garbled": (Turn(body=b'{"model": "x"}'), "garbled answer"),
+}
+STREAM_FAULTS = {
+    "cut at once": (Turn(cut_after=0), "drop"),
+    "cut in the middle": (Turn(cut_after=3), "drop"),
+    "cut before the end": (Turn(cut_after=5), "drop"),
+    "sse error": (Turn(error_after=3), "sse error overloaded_error"),
+    "stall": (Turn(stall_after=2), "stall"),
+}
+
+
+@pytest.mark.parametrize("way", ["create", "stream"])
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_failed_turn_is_started_again_unseen(bench: Callable[..., Bench], name: str, way: str) -> None:
+    fault, why = FAULTS[name]
+    one = bench()
+    one.upstream.script = [fault, fault, Turn(text="at last")]
+    assert getattr(one, way)().content[0].text == "at last"
+    assert [wait["why"] for wait in one.of("wait")] == [why, why]
+    assert (one.exchange["retries"], len(one.upstream.seen)) == (2, 3)
+    metered = one.gateway.close_admission(one.token)
+    assert (metered.usage, metered.cost.micro_usd, metered.calls) == (METERED, MICRO, 1)
+    assert metered.waited_s == pytest.approx(sum(wait["seconds"] for wait in one.of("wait")), abs=1e-4)
+    assert one.gateway.problem(one.token) is None
+
+
+@pytest.mark.parametrize("name", STREAM_FAULTS)
+def test_a_stream_that_breaks_is_started_again_unseen(bench: Callable[..., Bench], name: str) -> None:
+    fault, why = STREAM_FAULTS[name]
+    one = bench()
+    one.upstream.script = [fault, Turn(text="at last")]
+    assert one.stream().content[0].text == "at last"
+    assert [wait["why"] for wait in one.of("wait")] == [why]
+    assert one.exchange["usage"] == METERED.model_dump()
+    metered = one.gateway.close_admission(one.token)
+    lost = one.exchange["lost"]
+    assert metered.usage == METERED + Usage(**lost["usage"])
+    assert metered.cost.micro_usd == one.exchange["micro_usd"] + lost["micro_usd"]
+    assert not metered.cost.complete
+    assert metered.calls == 1
+
+
+@pytest.mark.parametrize(("events", "output"), [(3, 1), (5, 7)])
+def test_what_a_broken_stream_told_of_its_usage_is_paid(bench: Callable[..., Bench], events: int, output: int) -> None:
+    one = bench()
+    one.upstream.script = [Turn(cut_after=events), Turn()]
+    one.stream()
+    assert one.exchange["lost"]["usage"] == METERED.model_copy(update={"output": output}).model_dump()
+
+
+def test_the_agents_clock_stands_still_while_the_provider_is_at_fault(bench: Callable[..., Bench]) -> None:
+    one = bench(seconds=1.0)
+    begun = time.monotonic()
+    for _ in range(2):
+        one.upstream.script = [Turn(500, {"retry-after": "0.3"}), Turn(503, {"retry-after-ms": "400"}), Turn()]
+        one.create()
+    passed = time.monotonic() - begun
+    waited = one.gateway.close_admission(one.token).waited_s
+    assert 1.4 <= waited <= passed
+    assert one.deadline.remaining() == pytest.approx(1.0 - passed + waited, abs=0.1)
+    assert [wait["why"] for wait in one.of("wait")] == ["500", "503"] * 2
+
+
+def test_overlapping_waits_are_given_back_once(bench: Callable[..., Bench]) -> None:
+    one = bench()
+    one.upstream.script = [Turn(500, {"retry-after": "0.4"})] * 4 + [Turn()]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: one.create(), range(4)))
+    metered = one.gateway.close_admission(one.token)
+    assert metered.calls == 4
+    assert 0.4 <= metered.waited_s < 0.8
+    assert metered.waited_s == pytest.approx(sum(wait["seconds"] for wait in one.of("wait")), abs=5e-3)
+
+
+@pytest.mark.parametrize("status", [429, 529])
+def test_a_rate_limit_holds_every_attempt(bench: Callable[..., Bench], status: int) -> None:
+    one, two = bench(), bench()
+    one.upstream.script = [Turn(status, {"retry-after": "0.5"}), Turn()]
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(one.create)
+        while not one.upstream.seen:
+            time.sleep(0.005)
+        time.sleep(0.05)
+        second = pool.submit(two.create)
+        assert first.result() is not None
+        assert second.result() is not None
+    began = one.upstream.seen[0].at
+    assert all(seen.at - began >= 0.5 for seen in one.upstream.seen[1:])
+    assert len(one.upstream.seen) == 3
+    assert [wait["why"] for wait in two.of("wait")] == ["hold"]
+    assert 0.2 < two.gateway.close_admission(two.token).waited_s < 0.5
+
+
+def test_a_provider_that_never_recovers_makes_the_attempt_invalid(bench: Callable[..., Bench]) -> None:
+    one = bench(patience=Patience(attempts=3, first_s=0.01, cap_s=0.01))
+    one.upstream.script = [Turn(529)]
+    with pytest.raises(anthropic.BadRequestError) as caught:
+        one.create()
+    assert _kind(caught.value) == "provider_failed"
+    problem = one.gateway.problem(one.token)
+    assert problem is not None
+    assert (problem.cause, len(one.upstream.seen)) == (Cause.PROVIDER, 3)
+    assert problem.message.startswith("529: 3 turns failed")
+    with pytest.raises(anthropic.BadRequestError):
+        one.create()
+    assert len(one.upstream.seen) == 3
+    assert one.gateway.limit(one.token) is None
+
+
+def test_nobody_waits_longer_than_patience_allows(bench: Callable[..., Bench]) -> None:
+    one = bench(patience=Patience(waiting_s=1.0))
+    one.upstream.script = [Turn(429, {"retry-after": "3600"})]
+    begun = time.monotonic()
+    with pytest.raises(anthropic.BadRequestError):
+        one.stream()
+    assert time.monotonic() - begun < 1.0
+    problem = one.gateway.problem(one.token)
+    assert problem is not None
+    assert problem.cause is Cause.PROVIDER
+
+
+@pytest.mark.parametrize("status", [401, 402, 403, 404])
+def test_a_denied_key_is_the_providers_fault_and_the_client_is_told(bench: Callable[..., Bench], status: int) -> None:
+    one = bench()
+    one.upstream.script = [Turn(status)]
+    with pytest.raises(anthropic.APIStatusError) as caught:
+        one.create()
+    assert caught.value.status_code == status
+    problem = one.gateway.problem(one.token)
+    assert problem is not None
+    assert problem.cause is Cause.PROVIDER
+    assert KEY not in str(caught.value)
+
+
+def test_a_bad_request_is_the_agents_own(bench: Callable[..., Bench]) -> None:
+    one = bench()
+    one.upstream.script = [Turn(413)]
+    with pytest.raises(anthropic.APIStatusError) as caught:
+        one.stream()
+    assert caught.value.status_code == 413
+    assert one.gateway.problem(one.token) is None
+    metered = one.gateway.close_admission(one.token)
+    assert (metered.usage, metered.cost.micro_usd, metered.cost.complete, metered.calls) == (Usage(), 0, True, 1)
+    assert one.exchange["status"] == 413
+
+
+@pytest.mark.parametrize("way", ["create", "stream"])
+def test_another_model_makes_the_attempt_invalid(bench: Callable[..., Bench], way: str) -> None:
+    one = bench()
+    one.upstream.script = [Turn(model="claude-tiny-1")]
+    with pytest.raises(anthropic.BadRequestError):
+        getattr(one, way)()
+    problem = one.gateway.problem(one.token)
+    assert problem is not None
+    assert problem.message == f"{MODEL} was asked and 'claude-tiny-1' answered"
+    assert one.exchange["model_answered"] == "claude-tiny-1"
+    metered = one.gateway.close_admission(one.token)
+    assert (metered.usage, metered.cost.complete) == (METERED, False)
+
+
+@pytest.mark.parametrize("answered", [f"{MODEL}-20260801", MODEL])
+def test_the_dated_snapshot_of_a_model_is_that_model(bench: Callable[..., Bench], answered: str) -> None:
+    one = bench()
+    one.upstream.script = [Turn(model=answered)]
+    one.create()
+    assert one.gateway.problem(one.token) is None
+
+
+@pytest.mark.parametrize("stop_reason", ["refusal", "max_tokens", "pause_turn", "model_context_window_exceeded"])
+def test_any_stop_reason_is_an_answer(bench: Callable[..., Bench], stop_reason: str) -> None:
+    one = bench()
+    one.upstream.script = [Turn(stop_reason=stop_reason)]
+    assert one.stream().stop_reason == stop_reason
+    assert one.exchange["stop_reason"] == stop_reason
+
+
+def test_no_connection_is_tried_again_and_charges_nothing(bench: Callable[..., Bench]) -> None:
+    one = bench(patience=Patience(attempts=2, first_s=0.01))
+    admission = one.gateway.admit(
+        upstream=Upstream("http://127.0.0.1:9"),
+        model=MODEL,
+        limits=Limits(),
+        deadline=Deadline(30),
+        record=lambda *_: None,
+    )
+    answer = httpx2.post(admission.base_url + "/v1/messages", json=_ask(), headers={"x-api-key": admission.token})
+    assert answer.json()["error"]["type"] == "provider_failed"
+    problem = one.gateway.problem(admission.token)
+    assert problem is not None
+    assert problem.message.startswith("no connection")
+    assert one.gateway.close_admission(admission.token).cost.complete
+
+
+def test_a_streaming_client_is_kept_alive(bench: Callable[..., Bench]) -> None:
+    one = bench()
+    one.upstream.script = [Turn(delay_s=0.3, text="slow")]
+    answer = one.post(_ask(stream=True))
+    assert answer.text.startswith("event: ping\n")
+    assert 2 <= answer.text.count("event: ping") <= 6
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    with one.client(timeout=0.2) as client, client.messages.stream(**_ask()) as stream:
+        assert stream.get_final_text() == "slow"
+
+
+def test_an_error_after_the_first_ping_is_an_event(bench: Callable[..., Bench]) -> None:
+    one = bench(patience=Patience(attempts=1, ping_s=0.05))
+    one.upstream.script = [Turn(500, delay_s=0.2)]
+    with pytest.raises(anthropic.APIStatusError) as caught:
+        one.stream()
+    assert _kind(caught.value) == "provider_failed"
+
+
+# --- limits ----------------------------------------------------------------------------------------------------------
+
+
+def _worst(one: Bench) -> int:
+    """What the gateway reserved for the last call."""
+    reserved = one.exchange["reserved"]
+    assert type(reserved) is int
+    return reserved
+
+
+def test_money_is_reserved_at_its_worst(bench: Callable[..., Bench]) -> None:
+    one = bench()
+    body = json.dumps(_ask()).encode()
+    one.post(body)
+    assert _worst(one) == 2 * input_estimate(len(body)) + 5 * 100
+
+
+@pytest.mark.parametrize("way", ["create", "stream"])
+def test_a_call_that_might_pass_the_budget_is_refused(bench: Callable[..., Bench], way: str) -> None:
+    one = bench(limits=Limits(usd=0.002))
+    with pytest.raises(anthropic.BadRequestError) as caught:
+        getattr(one, way)()
+    assert _kind(caught.value) == "budget_exhausted"
+    assert one.gateway.limit(one.token) == "money"
+    assert one.gateway.problem(one.token) is None
+    assert one.upstream.seen == []
+    assert [note["status"] for note in one.of("note")] == [400]
+
+
+def test_the_runs_budget_is_not_the_agents_fault(bench: Callable[..., Bench]) -> None:
+    one = bench(run_usd=0.002)
+    with pytest.raises(anthropic.BadRequestError):
+        one.create()
+    assert one.gateway.limit(one.token) == "money"
+    problem = one.gateway.problem(one.token)
+    assert problem is not None
+    assert problem.cause is Cause.CANCELLED
+
+
+def test_caps_hold_with_many_calls_at_once(bench: Callable[..., Bench]) -> None:
+    attempts = [bench(run_usd=0.006, limits=Limits(usd=0.004)) for _ in range(3)]
+    attempts[0].upstream.script = [Turn(usage={"input_tokens": 1000, "output_tokens": 100})]
+
+    def call(number: int) -> bool:
+        try:
+            attempts[number % 3].create()
+        except anthropic.BadRequestError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(6) as pool:
+        passed = list(pool.map(call, range(18)))
+    counted = [one.gateway.close_admission(one.token) for one in attempts]
+    assert sum(metered.calls for metered in counted) == sum(passed) > 0
+    assert not all(passed)
+    assert all(metered.cost.micro_usd <= 4000 for metered in counted)
+    assert attempts[0].gateway.spent() == sum(metered.cost.micro_usd for metered in counted) <= 6000
+
+
+def test_used_tokens_end_an_attempt(bench: Callable[..., Bench]) -> None:
+    one = bench(limits=Limits(tokens=METERED.total * 2))
+    one.create()
+    one.create()
+    with pytest.raises(anthropic.BadRequestError) as caught:
+        one.create()
+    assert _kind(caught.value) == "tokens_exhausted"
+    assert one.gateway.limit(one.token) == "tokens"
+
+
+def test_a_model_without_a_price_is_shown_as_a_floor(bench: Callable[..., Bench]) -> None:
+    one = bench(model="some-model", limits=Limits(usd=0.0))
+    one.create(model="some-model")
+    metered = one.gateway.close_admission(one.token)
+    assert (metered.usage, metered.cost.micro_usd, metered.cost.complete) == (METERED, 0, False)
+    assert (one.exchange["micro_usd"], one.exchange["reserved"]) == (None, None)
+
+
+def test_a_reference_player_costs_nothing(bench: Callable[..., Bench]) -> None:
+    one = bench(model="reference/oracle", limits=Limits(usd=0.0))
+    one.create(model="reference/oracle")
+    metered = one.gateway.close_admission(one.token)
+    assert (metered.usage, metered.cost.micro_usd, metered.cost.complete) == (METERED, 0, True)
+
+
+def test_the_deadline_cuts_a_call(bench: Callable[..., Bench]) -> None:
+    one = bench(seconds=0.3, patience=Patience())
+    one.upstream.script = [Turn(delay_s=5)]
+    begun = time.monotonic()
+    with pytest.raises(anthropic.BadRequestError) as caught:
+        one.stream()
+    assert time.monotonic() - begun < 2
+    assert _kind(caught.value) == "time_exhausted"
+    assert one.gateway.limit(one.token) == "wall"
+    assert one.gateway.problem(one.token) is None
+    assert not one.gateway.close_admission(one.token).cost.complete
+
+
+def test_closing_gives_up_what_is_under_way(bench: Callable[..., Bench]) -> None:
+    one = bench(patience=Patience())
+    one.upstream.script = [Turn(stall_after=3)]
+    with ThreadPoolExecutor(1) as pool:
+        call = pool.submit(one.stream)
+        while not one.upstream.seen:
+            time.sleep(0.005)
+        time.sleep(0.1)
+        metered = one.gateway.close_admission(one.token)
+        with pytest.raises(anthropic.PermissionDeniedError):
+            call.result()
+    assert (metered.calls, metered.cost.complete) == (1, False)
+    assert metered.usage == METERED.model_copy(update={"output": 1})
+    assert one.gateway.close_admission(one.token) == metered
+    assert len(one.of("exchange")) == 1
+
+
+def test_closing_takes_back_the_rest_of_a_wait(bench: Callable[..., Bench]) -> None:
+    one = bench()
+    one.upstream.script = [Turn(503, {"retry-after": "30"})]
+    with ThreadPoolExecutor(1) as pool:
+        call = pool.submit(one.create)
+        while not one.upstream.seen:
+            time.sleep(0.005)
+        time.sleep(0.1)
+        metered = one.gateway.close_admission(one.token)
+        with pytest.raises(anthropic.PermissionDeniedError):
+            call.result()
+    assert 0.05 < metered.waited_s < 1.0
+    assert one.deadline.remaining() < 61.0
+
+
+# --- the record ------------------------------------------------------------------------------------------------------
+
+
+def test_the_key_is_nowhere(bench: Callable[..., Bench], tmp_path: Path) -> None:
+    one = bench(exchanges=tmp_path, patience=Patience(attempts=2, first_s=0.01))
+    told = ""
+    for script in ([Turn(error_after=2), Turn()], [Turn(400)], [Turn(text=f"it is {KEY}")], [Turn(401)]):
+        one.upstream.script = script
+        try:
+            told += repr(one.stream())
+        except anthropic.APIError as error:
+            told += f"{error!r} {error.body}"
+    told += f"{one.events} {one.gateway.problem(one.token)!r} {one.admission!r} {Upstream(one.upstream.url, KEY)!r}"
+    told += repr(vars(one.gateway)["_admitted"])
+    for number in range(1, 5):
+        request, response = Recorder(tmp_path).read(number)
+        told += request.decode() + response.decode()
+    assert "it is [key]" in told
+    assert KEY not in told
+
+
+def test_exchanges_are_kept_as_they_went_over_the_wire(bench: Callable[..., Bench], tmp_path: Path) -> None:
+    one = bench(exchanges=tmp_path / "exchanges")
+    body = json.dumps(_ask()).encode()
+    answer = one.post(body)
+    one.post(body)
+    assert Recorder(tmp_path / "exchanges").read(1) == (body, answer.content)
+    assert sorted(path.name for path in (tmp_path / "exchanges").iterdir()) == [
+        "0001.request.json.z",
+        "0001.response.z",
+        "0002.request.json.z",
+        "0002.response.z",
+    ]
+
+
+def test_a_record_that_cannot_be_written_is_the_harness_fault(bench: Callable[..., Bench]) -> None:
+    one = bench()
+
+    def broken(kind: str, data: Mapping[str, JsonValue]) -> None:
+        raise OSError("no space left")
+
+    admission = one.gateway.admit(
+        upstream=Upstream(one.upstream.url), model=MODEL, limits=Limits(), deadline=Deadline(30), record=broken
+    )
+    httpx2.post(admission.base_url + "/v1/messages", json=_ask(), headers={"x-api-key": admission.token})
+    problem = one.gateway.problem(admission.token)
+    assert problem is not None
+    assert (problem.cause, problem.message) == (Cause.HARNESS, "recording a exchange: OSError: no space left")
+
+
+def test_importing_the_gateway_loads_no_server() -> None:
+    import subprocess
+    import sys
+
+    program = "import sys, harness.gateway; print([m for m in ('uvicorn', 'starlette', 'httpx2') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
