@@ -1,0 +1,1 @@
+"""The stages of a run: plan, pool, solve, collect, grade. The store joins them."""
