@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -186,7 +187,8 @@ class Bench:
 
     def create(self, **fields: Any) -> anthropic.types.Message:
         with self.client() as client:
-            return client.messages.create(**_ask(**fields))
+            message: anthropic.types.Message = client.messages.create(**_ask(**fields))
+            return message
 
     def stream(self, **fields: Any) -> anthropic.types.Message:
         with self.client() as client, client.messages.stream(**_ask(**fields)) as stream:
@@ -196,6 +198,12 @@ class Bench:
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         own = {"x-api-key": self.admission.token, **{name.replace("_", "-"): text for name, text in headers.items()}}
         return httpx2.post(self.admission.base_url + path, content=content, headers=own)
+
+    def say(self, way: str = "create") -> str:
+        """Text of an answer, asked for whole or as a stream."""
+        block = (self.create if way == "create" else self.stream)().content[0]
+        assert block.type == "text"
+        return block.text
 
     def of(self, kind: str) -> list[Mapping[str, Any]]:
         return [data for found, data in self.events if found == kind]
@@ -229,25 +237,37 @@ def upstream() -> Iterator[ScriptedUpstream]:
         thread.join()
 
 
+@pytest.fixture(scope="module")
+def gateways() -> Iterator[Callable[[Patience], Gateway]]:
+    """One gateway for every patience: a run has one for all its attempts, too."""
+    with ExitStack() as stack:
+        opened: dict[Patience, Gateway] = {}
+
+        def find(patience: Patience) -> Gateway:
+            if patience not in opened:
+                opened[patience] = stack.enter_context(Gateway(PriceTable.load(), patience=patience))
+            return opened[patience]
+
+        yield find
+
+
 @pytest.fixture
-def bench(upstream: ScriptedUpstream) -> Iterator[Callable[..., Bench]]:
-    """Makes benches; all attempts of one test share the gateway."""
-    opened: list[Gateway] = []
+def bench(upstream: ScriptedUpstream, gateways: Callable[[Patience], Gateway]) -> Callable[..., Bench]:
+    """Makes benches."""
 
     def make(
         *,
+        gateway: Gateway | None = None,
         model: str = MODEL,
         limits: Limits | None = None,
         seconds: float = 60.0,
-        run_usd: float | None = None,
         patience: Patience = FAST,
         exchanges: Path | None = None,
     ) -> Bench:
-        if not opened:
-            opened.append(Gateway(PriceTable.load(), run_usd, patience=patience).__enter__())
         events: list[tuple[str, Mapping[str, JsonValue]]] = []
         deadline = Deadline(seconds)
-        admission = opened[0].admit(
+        door = gateway or gateways(patience)
+        admission = door.admit(
             upstream=Upstream(upstream.url, KEY),
             model=model,
             limits=limits or Limits(),
@@ -255,18 +275,21 @@ def bench(upstream: ScriptedUpstream) -> Iterator[Callable[..., Bench]]:
             record=lambda kind, data: events.append((kind, data)),
             exchanges=exchanges,
         )
-        return Bench(opened[0], upstream, admission, deadline, events)
+        return Bench(door, upstream, admission, deadline, events)
 
-    yield make
-    for gateway in opened:
-        gateway.__exit__(None, None, None)
+    return make
+
+
+@pytest.fixture
+def small_run() -> Iterator[Gateway]:
+    with Gateway(PriceTable.load(), run_usd=0.006, patience=FAST) as gateway:
+        yield gateway
 
 
 @pytest.mark.parametrize("way", ["create", "stream"])
 def test_a_call_is_passed_on_metered_and_recorded(bench: Callable[..., Bench], way: str) -> None:
     one = bench()
-    message = getattr(one, way)()
-    assert message.content[0].text == "hello"
+    assert one.say(way) == "hello"
     metered = one.gateway.close_admission(one.token)
     assert (metered.usage, metered.cost.micro_usd, metered.cost.complete) == (METERED, MICRO, True)
     assert (metered.calls, metered.waited_s) == (1, 0.0)
@@ -487,7 +510,7 @@ def test_a_failed_turn_is_started_again_unseen(bench: Callable[..., Bench], name
     fault, why = FAULTS[name]
     one = bench()
     one.upstream.script = [fault, fault, Turn(text="at last")]
-    assert getattr(one, way)().content[0].text == "at last"
+    assert one.say(way) == "at last"
     assert [wait["why"] for wait in one.of("wait")] == [why, why]
     assert (one.exchange["retries"], len(one.upstream.seen)) == (2, 3)
     metered = one.gateway.close_admission(one.token)
@@ -501,7 +524,7 @@ def test_a_stream_that_breaks_is_started_again_unseen(bench: Callable[..., Bench
     fault, why = STREAM_FAULTS[name]
     one = bench()
     one.upstream.script = [fault, Turn(text="at last")]
-    assert one.stream().content[0].text == "at last"
+    assert one.say("stream") == "at last"
     assert [wait["why"] for wait in one.of("wait")] == [why]
     assert one.exchange["usage"] == METERED.model_dump()
     metered = one.gateway.close_admission(one.token)
@@ -621,7 +644,7 @@ def test_another_model_makes_the_attempt_invalid(bench: Callable[..., Bench], wa
     one = bench()
     one.upstream.script = [Turn(model="claude-tiny-1")]
     with pytest.raises(anthropic.BadRequestError):
-        getattr(one, way)()
+        one.say(way)
     problem = one.gateway.problem(one.token)
     assert problem is not None
     assert problem.message == f"{MODEL} was asked and 'claude-tiny-1' answered"
@@ -703,7 +726,7 @@ def test_money_is_reserved_at_its_worst(bench: Callable[..., Bench]) -> None:
 def test_a_call_that_might_pass_the_budget_is_refused(bench: Callable[..., Bench], way: str) -> None:
     one = bench(limits=Limits(usd=0.002))
     with pytest.raises(anthropic.BadRequestError) as caught:
-        getattr(one, way)()
+        one.say(way)
     assert _kind(caught.value) == "budget_exhausted"
     assert one.gateway.limit(one.token) == "money"
     assert one.gateway.problem(one.token) is None
@@ -711,18 +734,18 @@ def test_a_call_that_might_pass_the_budget_is_refused(bench: Callable[..., Bench
     assert [note["status"] for note in one.of("note")] == [400]
 
 
-def test_the_runs_budget_is_not_the_agents_fault(bench: Callable[..., Bench]) -> None:
-    one = bench(run_usd=0.002)
+def test_the_runs_budget_is_not_the_agents_fault(bench: Callable[..., Bench], small_run: Gateway) -> None:
+    one = bench(gateway=small_run)
     with pytest.raises(anthropic.BadRequestError):
-        one.create()
+        one.create(max_tokens=2000)
     assert one.gateway.limit(one.token) == "money"
     problem = one.gateway.problem(one.token)
     assert problem is not None
     assert problem.cause is Cause.CANCELLED
 
 
-def test_caps_hold_with_many_calls_at_once(bench: Callable[..., Bench]) -> None:
-    attempts = [bench(run_usd=0.006, limits=Limits(usd=0.004)) for _ in range(3)]
+def test_caps_hold_with_many_calls_at_once(bench: Callable[..., Bench], small_run: Gateway) -> None:
+    attempts = [bench(gateway=small_run, limits=Limits(usd=0.004)) for _ in range(3)]
     attempts[0].upstream.script = [Turn(usage={"input_tokens": 1000, "output_tokens": 100})]
 
     def call(number: int) -> bool:

@@ -73,6 +73,8 @@ class Gateway:
 
     def __enter__(self) -> Self:
         listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+        # Accepted sockets inherit this; without it Nagle and delayed acknowledgements cost 40 ms a call.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         self._thread = threading.Thread(target=self._serve, args=(listener,), name="gateway", daemon=True)
         self._thread.start()
