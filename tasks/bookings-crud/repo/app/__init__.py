@@ -1,0 +1,1 @@
+"""Salle: rooms of our offices, and who may sit in them when."""

@@ -1,0 +1,18 @@
+"""What routers ask for."""
+
+from typing import Annotated
+
+from fastapi import Depends
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.database import get_session
+from app.services.rooms import RoomService
+
+Session = Annotated[AsyncSession, Depends(get_session)]
+
+
+def room_service(session: Session) -> RoomService:
+    return RoomService(session)
+
+
+Rooms = Annotated[RoomService, Depends(room_service)]

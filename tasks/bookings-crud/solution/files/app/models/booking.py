@@ -1,0 +1,37 @@
+"""A period for which somebody has a room."""
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, DateTime, ForeignKey, Index, String, Text, func
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.models.base import Base, Recorded
+
+
+class BookingStatus(StrEnum):
+    CONFIRMED = "confirmed"
+    CANCELLED = "cancelled"
+
+
+class Booking(Recorded, Base):
+    __tablename__ = "bookings"
+    __table_args__ = (
+        CheckConstraint("ends_at > starts_at", name="period"),
+        CheckConstraint("attendees > 0", name="attendees"),
+        Index(None, "room_id", "starts_at"),
+    )
+
+    room_id: Mapped[UUID] = mapped_column(ForeignKey("rooms.id"))
+    title: Mapped[str] = mapped_column(String(120))
+    organiser: Mapped[str] = mapped_column(String(80))
+    attendees: Mapped[int]
+    notes: Mapped[str | None] = mapped_column(Text)
+    starts_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    ends_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    status: Mapped[str] = mapped_column(String(20), default=BookingStatus.CONFIRMED.value)
+    # A writer may wait for the room's lock, and `now()` would be the time before it waited.
+    updated_at: Mapped[datetime] = mapped_column(
+        DateTime(timezone=True), server_default=func.now(), onupdate=func.clock_timestamp()
+    )
