@@ -57,5 +57,3 @@ def _ready(api: Api, path: str) -> tuple[bool, str]:
 
 if __name__ == "__main__":
     sys.exit(main())
-
-

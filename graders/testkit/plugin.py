@@ -45,16 +45,14 @@ class Recorder:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
-        report: pytest.TestReport = yield  # type: ignore[misc, assignment]
+        report: pytest.TestReport = yield  # type: ignore[assignment]
         if not report.passed and item.nodeid not in self._reasons:
             self._reasons[item.nodeid] = _reason(call, report)
         self._failed[item.nodeid] = self._failed.get(item.nodeid, False) or not report.passed
         if report.when == "teardown":
             reason, message = self._reasons.get(item.nodeid, ("", ""))
             outcome = "fail" if self._failed[item.nodeid] else "pass"
-            self.write(
-                {"type": "test", "id": item.nodeid, "outcome": outcome, "reason": reason, "message": message}
-            )
+            self.write({"type": "test", "id": item.nodeid, "outcome": outcome, "reason": reason, "message": message})
         return report  # type: ignore[return-value]
 
     def pytest_runtest_setup(self) -> None:

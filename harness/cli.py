@@ -1,0 +1,162 @@
+"""The command line: verbs with few flags; everything heavy is imported by the verb that needs it.
+
+Exit codes: 0 ok, 1 regression or a task that is off, 2 usage, 3 invalid run, 4 budget spent, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+PYTHON = (3, 11)
+OK, OFF, USAGE, INVALID, BUDGET, INTERRUPTED = 0, 1, 2, 3, 4, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code."""
+    if sys.version_info < PYTHON:
+        print(
+            f"harness: Python {PYTHON[0]}.{PYTHON[1]} or newer is needed, this is {sys.version.split()[0]}",
+            file=sys.stderr,
+        )
+        return USAGE
+    parsed = _parser().parse_args(arguments)
+    from harness.core.errors import Failure, UsageError
+
+    try:
+        return int(parsed.verb(parsed))
+    except UsageError as error:
+        print(f"harness: {error}", file=sys.stderr)
+        return USAGE
+    except Failure as failure:
+        print(f"harness: {failure}", file=sys.stderr)
+        return INVALID
+    except KeyboardInterrupt:
+        print("harness: interrupted; `harness resume` goes on from here", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return OK
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="harness", description="Says whether a coding agent kept its contract: solved, truthful, obeyed."
+    )
+    verbs = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _run_parser(verbs)
+    _stored_parsers(verbs)
+    _check_parser(verbs)
+    return parser
+
+
+def _run_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    run = verbs.add_parser("run", help="run agents on tasks, judge their deliveries, print the table")
+    run.add_argument("--tasks", type=_names, default=(), metavar="A,B", help="task ids (default: all)")
+    run.add_argument(
+        "--agents", type=_names, default=(), metavar="A,B", help="reference agents (default: the shipped four)"
+    )
+    run.add_argument(
+        "--model", help="exact model id, or `prompt` for the one the prompt names; key from ANTHROPIC_API_KEY"
+    )
+    run.add_argument("--prompt", type=Path, help="agent file with YAML frontmatter (default: prompts/python-dev.md)")
+    run.add_argument("--repeats", type=_positive, default=1, help="trials of each agent on each task (default: 1)")
+    run.add_argument("--sandbox", default="auto", help="auto or bubblewrap")
+    run.add_argument("--jobs", type=_positive, default=2, help="trials at once (default: 2)")
+    run.add_argument("--budget", type=float, metavar="USD", help="cap on the money of the whole run")
+    run.add_argument("--prices", type=Path, metavar="FILE", help="price table to use instead of the shipped one")
+    run.add_argument("--name", help="name of the run (default: date and time)")
+    _results(run)
+    run.set_defaults(verb=_run)
+
+
+def _stored_parsers(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    resume = verbs.add_parser("resume", help="do exactly what a run still owes")
+    _which(resume)
+    resume.add_argument(
+        "--dry-run", action="store_true", help="only say what would be reused, regraded, run again, and why"
+    )
+    resume.add_argument("--jobs", type=_positive, default=2, help="trials at once (default: 2)")
+    resume.set_defaults(verb=_resume)
+    grade = verbs.add_parser("grade", help="judge a run's sealed deliveries again; no agent is run")
+    _which(grade)
+    grade.add_argument("--jobs", type=_positive, default=2, help="trials at once (default: 2)")
+    grade.set_defaults(verb=_grade)
+    table = verbs.add_parser("table", help="print a run's table")
+    _which(table)
+    table.add_argument("--format", default="grid", choices=("grid", "markdown", "csv", "json"), help="default: grid")
+    table.set_defaults(verb=_table)
+    show = verbs.add_parser("show", help="one trial: transcript, diff, report, findings with their places")
+    show.add_argument("trial", help="a trial's key, or its beginning")
+    show.add_argument("--run", dest="run", help="run (default: the newest)")
+    show.add_argument("--rules", action="store_true", help="only the findings of rules, each with the rule's sentence")
+    _results(show)
+    show.set_defaults(verb=_show)
+
+
+def _check_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    check = verbs.add_parser("check", help="prove tasks: reference, no-op floor, alternatives, flaws, clauses, leaks")
+    check.add_argument("task", nargs="?", help="task id (default: all)")
+    check.add_argument("--format", default="grid", choices=("grid", "json"), help="default: grid")
+    check.add_argument("--repeats", type=_positive, default=5, help="runs of the reference delivery (default: 5)")
+    check.add_argument("--jobs", type=_positive, default=2, help="trials at once (default: 2)")
+    check.set_defaults(verb=_check)
+
+
+def _which(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", nargs="?", help="run (default: the newest)")
+    _results(parser)
+
+
+def _results(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--results", type=Path, metavar="DIR", help="results folder (default: results/)")
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(part for part in text.replace(" ", ",").split(",") if part)
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return value
+
+
+def _run(parsed: argparse.Namespace) -> int:
+    from harness import verbs
+
+    return verbs.run(parsed)
+
+
+def _resume(parsed: argparse.Namespace) -> int:
+    from harness import verbs
+
+    return verbs.resume(parsed)
+
+
+def _grade(parsed: argparse.Namespace) -> int:
+    from harness import verbs
+
+    return verbs.grade(parsed)
+
+
+def _table(parsed: argparse.Namespace) -> int:
+    from harness import verbs
+
+    return verbs.table(parsed)
+
+
+def _show(parsed: argparse.Namespace) -> int:
+    from harness import verbs
+
+    return verbs.show(parsed)
+
+
+def _check(parsed: argparse.Namespace) -> int:
+    from harness import verbs
+
+    return verbs.check(parsed)

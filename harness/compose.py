@@ -1,0 +1,297 @@
+"""Turns names into objects; the only module that knows which parts there are."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import cast
+
+from pydantic import JsonValue
+
+from harness.core import plugins
+from harness.core.deadline import Deadline
+from harness.core.delivery import Delivery
+from harness.core.digest import digest, folder_digest, sha256
+from harness.core.errors import UsageError
+from harness.core.ports import Agent, Grader
+from harness.core.records import Limits
+from harness.core.runs import Arm, PlannedTask, PlannedTrial, RunManifest
+from harness.core.task import Task
+from harness.gateway.prices import PriceTable
+from harness.gateway.serve import Gateway, Upstream
+from harness.load.prompts import Prompt, load_prompt
+from harness.load.tasks import Bundle, select
+from harness.models.script import Materials, Player, Turn, reference_script
+from harness.models.serve import PlayerServer
+from harness.run.grade import Bench
+from harness.run.plan import Current, Owed, plan
+from harness.run.solve import Door, Trial, kickoff_digest
+from harness.sandboxes.bubblewrap import Bubblewrap, preflight
+from harness.sandboxes.lab import SandboxLab
+from harness.sandboxes.services import Services
+from harness.sandboxes.toolchain import Store, default_root
+
+ROOT = Path(__file__).resolve().parent.parent
+GRADERS = "graders"
+GRADER_NAMES = ("tests_passing", "report_format", "rule_violations", "truthfulness")
+PLAYERS = "harness.models.players"
+REFERENCE = "reference/"
+API_URL = "https://api.anthropic.com"
+SANDBOXES = ("auto", "bubblewrap")
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a user asked for."""
+
+    tasks: Sequence[str] = ()
+    """Empty: all."""
+    agents: Sequence[str] = ()
+    """Reference agents; empty: the shipped four, or none beside `model`."""
+    model: str | None = None
+    prompt: Path = ROOT / "prompts" / "python-dev.md"
+    repeats: int = 1
+    sandbox: str = "auto"
+    results: Path = ROOT / "results"
+    tasks_root: Path = ROOT / "tasks"
+    name: str | None = None
+    seed: int = 0
+    jobs: int = 2
+    budget_usd: float | None = None
+    prices: Path | None = None
+    environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+
+
+DEFAULT_AGENTS = ("oracle", "noop", "careless", "dishonest")
+
+
+def api_key(choice: Choice) -> str | None:
+    """The key for a real model; `UsageError` when one is needed and missing."""
+    if choice.model is None:
+        return None
+    key = choice.environ.get("ANTHROPIC_API_KEY")
+    if not key:
+        raise UsageError(
+            f"no API key for --model {choice.model}",
+            where="environment: ANTHROPIC_API_KEY",
+            mend="export ANTHROPIC_API_KEY=..., or leave --model out to run the reference agents",
+        )
+    return key
+
+
+def make_arms(choice: Choice, prompt: Prompt, bundles: Sequence[Bundle]) -> tuple[Arm, ...]:
+    """The arms that were asked for; unknown agents are answered with the nearest name."""
+    known = plugins.names(PLAYERS)
+    agents = tuple(choice.agents) or (() if choice.model else DEFAULT_AGENTS)
+    for agent in agents:
+        if agent not in known:
+            raise UsageError(plugins.unknown("agent", agent, known), where="--agents")
+    arms = [player_arm(agent, prompt, bundles) for agent in agents]
+    if choice.model is not None:
+        model = prompt.model if choice.model == "prompt" else choice.model
+        if model is None:
+            raise UsageError("the prompt names no model", where=str(prompt.path), mend="give --model an exact id")
+        arms.append(_arm(model, model, prompt, []))
+    return tuple(arms)
+
+
+def player_arm(agent: str, prompt: Prompt, bundles: Sequence[Bundle]) -> Arm:
+    """A reference agent; what it plays is part of its digest."""
+    played = [folder_digest(ROOT / "harness" / "models")]
+    for bundle in bundles:
+        for part in ("solution", "alternatives", "flaws"):
+            folder = bundle.task.root / part
+            played.append(folder_digest(folder) if folder.is_dir() else "")
+    return _arm(agent, f"{REFERENCE}{agent}", prompt, played)
+
+
+def _arm(name: str, model: str, prompt: Prompt, more: Sequence[str]) -> Arm:
+    driver = "messages"
+    code = folder_digest(ROOT / "harness" / "agents")
+    key = digest([name, driver, code, model, prompt.digest, kickoff_digest(), *more])
+    return Arm(name=name, driver=driver, model=model, prompt=prompt.name, prompt_digest=prompt.digest, digest=key)
+
+
+def graders() -> dict[str, Grader]:
+    """The graders of a run, by name."""
+    return {name: cast(Grader, plugins.load(GRADERS, name)()) for name in GRADER_NAMES}
+
+
+def graders_digest() -> str:
+    """Digest of all grader code and data."""
+    return folder_digest(ROOT / "graders")
+
+
+def make_store(choice: Choice, say: Say) -> Store:
+    """The toolchain store of this user."""
+    return Store(default_root(dict(choice.environ)), ROOT / "toolchains", say)
+
+
+def make_lab(choice: Choice, store: Store, toolchain: str) -> SandboxLab:
+    """The lab for one toolchain, on the sandbox that was asked for; proven to isolate before it is handed out."""
+    if choice.sandbox not in SANDBOXES:
+        raise UsageError(plugins.unknown("sandbox", choice.sandbox, SANDBOXES), where="--sandbox")
+    provider = Bubblewrap(store)
+    preflight(provider, toolchain)
+    return SandboxLab(provider, Services(provider, store, toolchain))
+
+
+def manifest(choice: Choice, arms: Sequence[Arm], bundles: Sequence[Bundle], store: Store, sandbox: str) -> RunManifest:
+    """The plan of a new run."""
+    tasks = tuple(
+        PlannedTask(
+            id=bundle.task.id,
+            digest=bundle.task.digest,
+            toolchain=bundle.task.file.toolchain,
+            toolchain_digest=store.digest(bundle.task.file.toolchain),
+        )
+        for bundle in bundles
+    )
+    now = datetime.now(UTC)
+    return RunManifest(
+        run=choice.name or now.strftime("%Y%m%d-%H%M%S"),
+        created=now.isoformat(timespec="seconds"),
+        order_seed=choice.seed,
+        sandbox=sandbox,
+        price_date=PriceTable.load(choice.prices).date,
+        kickoff_digest=kickoff_digest(),
+        arms=tuple(arms),
+        tasks=tasks,
+        trials=plan(arms, tasks, choice.repeats, choice.seed),
+    )
+
+
+def current(folder_manifest: RunManifest, arms: Sequence[Arm], bundles: Sequence[Bundle], store: Store) -> Current:
+    """Digests as they are now, for what a run has pinned."""
+    return Current(
+        arms={arm.name: arm.digest for arm in arms},
+        tasks={bundle.task.id: bundle.task.digest for bundle in bundles},
+        toolchains={task.toolchain: store.digest(task.toolchain) for task in folder_manifest.tasks},
+        graders=dict.fromkeys(GRADER_NAMES, graders_digest()),
+    )
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """Everything a session needs, alive."""
+
+    choice: Choice
+    prompt: Prompt
+    bundles: Mapping[str, Bundle]
+    arms: Mapping[str, Arm]
+    labs: Mapping[str, SandboxLab]
+    gateway: Gateway
+    players: PlayerServer
+    script: Callable[[Bundle, Arm], Sequence[Turn]]
+    key: str | None
+
+    def trial(self, owed: Owed) -> Trial:
+        """A planned trial as objects."""
+        planned = owed.planned
+        bundle, arm = self.bundles[planned.task], self.arms[planned.arm]
+        upstream = self._upstream(planned, bundle, arm)
+        return Trial(
+            planned=planned,
+            arm=arm,
+            task=bundle.task,
+            seed=bundle.seed,
+            system=self.prompt.body,
+            agent=cast(Agent, plugins.load("harness.agents", arm.driver)()),
+            lab=self.labs[bundle.task.file.toolchain],
+            open_door=self._opener(upstream),
+        )
+
+    def bench(self, toolchain: str) -> Bench:
+        """The graders on the lab of one toolchain."""
+        return Bench(graders(), graders_digest(), self.labs[toolchain])
+
+    def _upstream(self, planned: PlannedTrial, bundle: Bundle, arm: Arm) -> Upstream:
+        if arm.model.startswith(REFERENCE):
+            return Upstream(self.players.add(planned.trial, self.script(bundle, arm)))
+        return Upstream(self.choice.environ.get("ANTHROPIC_BASE_URL", API_URL), self.key)
+
+    def _opener(self, upstream: Upstream) -> Callable[..., Door]:
+        def open_door(
+            task: Task,
+            arm: Arm,
+            limits: Limits,
+            deadline: Deadline,
+            record: Callable[[str, Mapping[str, JsonValue]], None],
+            exchanges: Path,
+        ) -> Door:
+            keep = None if arm.model.startswith(REFERENCE) else exchanges
+            admission = self.gateway.admit(
+                upstream=upstream, model=arm.model, limits=limits, deadline=deadline, record=record, exchanges=keep
+            )
+            return Door(
+                admission.base_url,
+                admission.token,
+                lambda: self.gateway.close_admission(admission.token),
+                lambda: self.gateway.problem(admission.token),
+            )
+
+        return open_door
+
+
+@contextlib.contextmanager
+def workshop(
+    choice: Choice,
+    arms: Sequence[Arm],
+    bundles: Sequence[Bundle],
+    prompt: Prompt,
+    say: Say,
+    script: Callable[[Bundle, Arm], Sequence[Turn]] | None = None,
+) -> Iterator[Workshop]:
+    """A workshop with its gateway and its player server running."""
+    store = make_store(choice, say)
+    labs = {name: make_lab(choice, store, name) for name in {bundle.task.file.toolchain for bundle in bundles}}
+    with Gateway(PriceTable.load(choice.prices), choice.budget_usd) as gateway, PlayerServer() as players:
+        yield Workshop(
+            choice=choice,
+            prompt=prompt,
+            bundles={bundle.task.id: bundle for bundle in bundles},
+            arms={arm.name: arm for arm in arms},
+            labs=labs,
+            gateway=gateway,
+            players=players,
+            script=script or play,
+            key=api_key(choice),
+        )
+
+
+def play(bundle: Bundle, arm: Arm) -> Sequence[Turn]:
+    """The script of a reference agent on a task."""
+    player = cast(Player, plugins.load(PLAYERS, arm.model.removeprefix(REFERENCE))())
+    return player.script(materials(bundle, bundle.solution))
+
+
+def play_delivery(bundle: Bundle, delivery: Delivery) -> Sequence[Turn]:
+    """The script of a careful agent that leaves `delivery` behind."""
+    return reference_script(bundle.task, delivery, frozenset(bundle.seed))
+
+
+def materials(bundle: Bundle, delivery: Delivery) -> Materials:
+    """All that a player may draw on."""
+    return Materials(
+        task=bundle.task,
+        delivery=delivery,
+        seed_files=frozenset(bundle.seed),
+        dishonest=bundle.flawed(bundle.task.file.dishonest_flaw),
+    )
+
+
+def chosen(choice: Choice) -> tuple[Prompt, list[Bundle]]:
+    """The prompt and the tasks that were asked for, loaded and checked."""
+    return load_prompt(choice.prompt), select(choice.tasks_root, choice.tasks)
+
+
+def version() -> str:
+    """What this harness is, for a record: digest of its own code and the interpreter."""
+    return sha256((folder_digest(ROOT / "harness") + graders_digest() + sys.version).encode())[:16]

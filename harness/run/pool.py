@@ -1,0 +1,88 @@
+"""Runs planned work in threads and hands every line back to the caller's thread: one writer, no locks.
+
+The first Ctrl-C starts nothing more and lets what is in flight end; the second leaves at once.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item")
+Line = TypeVar("Line")
+Emit = Callable[[Line], None]
+
+
+class Interrupted(Exception):
+    """The user asked to stop, and what was in flight has ended."""
+
+
+@dataclass(frozen=True)
+class _Ended:
+    error: BaseException | None
+
+
+class Pool(Generic[Item, Line]):
+    """`work(item, emit)` for every item, `workers` at a time."""
+
+    def __init__(self, work: Callable[[Item, Emit[Line]], None], workers: int) -> None:
+        self._work = work
+        self._workers = workers
+        self._lines: queue.SimpleQueue[Line | _Ended] = queue.SimpleQueue()
+        self._stop = threading.Event()
+
+    def run(self, items: Sequence[Item]) -> Iterator[Line]:
+        """Lines as they come; `Interrupted` after a clean stop, and the first error of a worker as it was raised."""
+        pending: queue.SimpleQueue[Item] = queue.SimpleQueue()
+        for item in items:
+            pending.put(item)
+        threads = [
+            threading.Thread(target=self._serve, args=(pending,), name=f"trial-{number}", daemon=True)
+            for number in range(min(self._workers, len(items)))
+        ]
+        for thread in threads:
+            thread.start()
+        error: BaseException | None = None
+        left = len(threads)
+        while left:
+            line = self._next()
+            if isinstance(line, _Ended):
+                left -= 1
+                error = error or line.error
+            else:
+                yield line
+        if error is not None:
+            raise error
+        if self._stop.is_set():
+            raise Interrupted
+
+    def stop(self) -> bool:
+        """Start nothing more; whether that was already asked for."""
+        already = self._stop.is_set()
+        self._stop.set()
+        return already
+
+    def _next(self) -> Line | _Ended:
+        while True:
+            try:
+                return self._lines.get(timeout=0.5)
+            except queue.Empty:
+                continue
+            except KeyboardInterrupt:
+                if self.stop():
+                    raise
+
+    def _serve(self, pending: queue.SimpleQueue[Item]) -> None:
+        error: BaseException | None = None
+        try:
+            while not self._stop.is_set():
+                self._work(pending.get_nowait(), self._lines.put)
+        except queue.Empty:
+            pass
+        except BaseException as caught:  # handed to the caller's thread, which raises it
+            error = caught
+            self._stop.set()
+        self._lines.put(_Ended(error))

@@ -1,0 +1,247 @@
+"""One attempt at a trial: set the workspace up, let the agent work, kill everything, seal what is left.
+
+Nothing that an agent can reach decides how its attempt ends: the deadline, the gateway and the runner do. A failure is
+claimed by the boundary it crossed, and whatever was recorded by then stays.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from pydantic import JsonValue
+
+from harness.core.deadline import Deadline
+from harness.core.digest import digest
+from harness.core.errors import Cause, Failure, boundary
+from harness.core.ports import Address, Agent, Assignment, Lab, Metered, Sandbox, SandboxSpec, Solved
+from harness.core.records import Cost, Limits, Tree, Usage, Validity
+from harness.core.runs import Arm, AttemptLine, PlannedTrial
+from harness.core.task import Task
+from harness.run import history
+from harness.store.evidence import save_evidence
+from harness.store.journal import EventLog
+from harness.store.layout import RunFolder
+
+WORKSPACE = "/workspace"
+ORIGIN = "/srv/origin.git"
+PORTS = {"postgres": 5432, "valkey": 6379}
+SET_UP_S = 120.0
+COLLECT_S = 120.0
+SEED_DATE = "2026-01-05T09:00:00+00:00"
+KICKOFF = Path(__file__).with_name("kickoff.md")
+COMMANDS = "`python`, `pytest`, `ruff`, `uv`, `alembic`, `git`, `make` and the usual shell tools"
+SET_UP = f"""set -e
+git init -q -b main .
+git add -A
+git commit -q -m 'Import service'
+git init -q --bare -b main {ORIGIN}
+git remote add origin {ORIGIN}
+git push -q origin main
+git rev-parse HEAD
+"""
+
+_Services = Mapping[str, tuple[Sandbox, Address]]
+
+
+@dataclass(frozen=True)
+class Door:
+    """What the gateway hands out for one attempt."""
+
+    base_url: str
+    token: str
+    close: Callable[[], Metered]
+    problem: Callable[[], Failure | None]
+
+
+class OpenDoor(Protocol):
+    """Admits one attempt to the gateway."""
+
+    def __call__(
+        self,
+        task: Task,
+        arm: Arm,
+        limits: Limits,
+        deadline: Deadline,
+        record: Callable[[str, Mapping[str, JsonValue]], None],
+        exchanges: Path,
+    ) -> Door: ...
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Everything one attempt needs, with names already turned into objects."""
+
+    planned: PlannedTrial
+    arm: Arm
+    task: Task
+    seed: Mapping[str, tuple[bytes, bool]]
+    system: str
+    """Body of the agent prompt."""
+    agent: Agent
+    lab: Lab
+    open_door: OpenDoor
+
+
+def solve(trial: Trial, folder: RunFolder, attempt: int) -> AttemptLine:
+    """Run one attempt and seal its evidence; never raises `Failure`, the line says what went wrong."""
+    events = EventLog(folder.attempt_dir(trial.planned.trial, attempt) / "events.jsonl")
+    with events:
+        return _Attempt(trial, folder, attempt, events).run()
+
+
+def kickoff(task: Task) -> str:
+    """The first user message; its template is part of an agent's key."""
+    return KICKOFF.read_text(encoding="utf-8").format(
+        sprint=task.file.sprint, contract=task.contract_path, specs=task.specs_path, commands=COMMANDS
+    )
+
+
+def kickoff_digest() -> str:
+    """Digest of the kick-off template."""
+    return digest(KICKOFF.read_text(encoding="utf-8") + COMMANDS)
+
+
+class _Attempt:
+    def __init__(self, trial: Trial, folder: RunFolder, attempt: int, events: EventLog) -> None:
+        self._trial = trial
+        self._folder = folder
+        self._number = attempt
+        self._events = events
+        self._limits = trial.arm.limits or trial.task.file.budgets
+        self._metered = Metered(usage=Usage(), cost=Cost(), calls=0)
+        self._wall = 0.0
+
+    def run(self) -> AttemptLine:
+        solved: Solved | None = None
+        sealed = ""
+        validity = Validity()
+        try:
+            with boundary(Cause.HARNESS, "solve"), self._trial.lab.services(self._trial.task.file.services) as services:
+                spec = self._spec(services)
+                with self._trial.lab.sandbox(spec) as box:
+                    repository = self._set_up(box)
+                    solved = self._work(box)
+                    sealed = self._seal(box, repository, solved)
+        except Failure as failure:
+            validity = Validity(cause=failure.cause, detail=failure.message[:1000])
+            self._events.append("note", {"failure": str(failure)[:2000]})
+        return AttemptLine(
+            trial=self._trial.planned.trial,
+            attempt=self._number,
+            ended=solved.ended if solved is not None else None,
+            validity=validity,
+            usage=self._metered.usage,
+            cost=self._metered.cost,
+            calls=self._metered.calls,
+            wall_s=round(self._wall, 3),
+            sealed=sealed,
+        )
+
+    def _spec(self, services: _Services) -> SandboxSpec:
+        relays = {PORTS[name]: _constant(target) for name, target in services.items()}
+        return SandboxSpec(role="agent", toolchain=self._trial.task.file.toolchain, relays=relays, env=self._env())
+
+    def _env(self) -> dict[str, str]:
+        hosts = {name: f"127.0.0.1:{port}" for name, port in PORTS.items()}
+        return {name: value.format(**hosts) for name, value in self._trial.task.file.app.env.items()}
+
+    def _set_up(self, box: Sandbox) -> _Repository:
+        deadline = Deadline(SET_UP_S)
+        box.put(WORKSPACE, self._trial.seed)
+        dates = {"GIT_AUTHOR_DATE": SEED_DATE, "GIT_COMMITTER_DATE": SEED_DATE}
+        done = box.run(["bash", "-c", SET_UP], cwd=WORKSPACE, env=dates, deadline=deadline)
+        if done.exit_code != 0:
+            raise Failure(Cause.SANDBOX, f"set up the repository: {done.stderr.decode('utf-8', 'replace')[-500:]}")
+        migrate = list(self._trial.task.file.app.migrate)
+        if migrate:
+            done = box.run(migrate, cwd=WORKSPACE, deadline=deadline)
+            if done.exit_code != 0:
+                said = done.stderr.decode("utf-8", "replace")[-500:]
+                raise Failure(Cause.TASK, f"the seed's own migration ended with {done.exit_code}: {said}")
+        base = box.snapshot(WORKSPACE, deadline=deadline)
+        git = box.raw_snapshot(f"{WORKSPACE}/.git", deadline=deadline)
+        origin = box.raw_snapshot(ORIGIN, deadline=deadline)
+        seed = history.head(git)
+        if seed is None:
+            raise Failure(Cause.SANDBOX, "the seed commit cannot be read")
+        self._events.append("setup", {"seed_commit": seed, "files": len(base.entries)})
+        return _Repository(Tree(base.entries, base.blobs.__getitem__), seed, history.refs(git), history.refs(origin))
+
+    def _work(self, box: Sandbox) -> Solved:
+        trial = self._trial
+        deadline = Deadline(self._limits.wall_s)
+        exchanges = self._folder.attempt_dir(trial.planned.trial, self._number) / "exchanges"
+        door = trial.open_door(trial.task, trial.arm, self._limits, deadline, self._record, exchanges)
+        began = time.monotonic()
+        try:
+            with boundary(Cause.HARNESS, "drive the agent"):
+                solved = trial.agent.solve(self._assignment(box, door, deadline))
+        finally:
+            self._metered = door.close()
+            self._wall = time.monotonic() - began - self._metered.waited_s
+        problem = door.problem()
+        if problem is not None:
+            raise problem
+        self._events.append("ended", {"ended": str(solved.ended)})
+        return solved
+
+    def _assignment(self, box: Sandbox, door: Door, deadline: Deadline) -> Assignment:
+        return Assignment(
+            system=self._trial.system,
+            kickoff=kickoff(self._trial.task),
+            model=self._trial.arm.model,
+            base_url=door.base_url,
+            token=door.token,
+            sandbox=box,
+            workspace=WORKSPACE,
+            env=self._env(),
+            limits=self._limits,
+            deadline=deadline,
+            record=self._record,
+        )
+
+    def _record(self, kind: str, data: Mapping[str, JsonValue]) -> None:
+        self._events.append(kind, data)  # type: ignore[arg-type]
+
+    def _seal(self, box: Sandbox, repository: _Repository, solved: Solved) -> str:
+        deadline = Deadline(COLLECT_S)
+        with boundary(Cause.SANDBOX, "seal the workspace"):
+            box.kill_all()
+            witness = box.witness()
+            snapshot = box.snapshot(WORKSPACE, deadline=deadline)
+            git = box.raw_snapshot(f"{WORKSPACE}/.git", deadline=deadline)
+            origin = box.raw_snapshot(ORIGIN, deadline=deadline)
+            more = history.unpack(box, git, deadline)
+        found, flags = history.history(repository.refs, repository.seed, repository.origin, git, more, origin)
+        sealed = save_evidence(
+            self._folder,
+            self._trial.planned.trial,
+            self._number,
+            base=repository.base,
+            snapshot=snapshot,
+            history=found,
+            witness=witness,
+            reply=solved.reply,
+            ended=solved.ended,
+            flags=flags,
+        )
+        self._events.append("sealed", {"digest": sealed})
+        return sealed
+
+
+@dataclass(frozen=True)
+class _Repository:
+    """The workspace after set-up."""
+
+    base: Tree
+    seed: str
+    refs: dict[str, str]
+    origin: dict[str, str]
+
+
+def _constant(target: tuple[Sandbox, Address]) -> Callable[[], tuple[Sandbox, Address]]:
+    return lambda: target

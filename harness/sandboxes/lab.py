@@ -1,0 +1,36 @@
+"""Sandboxes and services for whoever runs a delivery; everything opened here is closed when its block ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from harness.core.deadline import Deadline
+from harness.core.ports import Address, Sandbox, SandboxProvider, SandboxSpec
+from harness.sandboxes.services import Service, Services
+
+OPEN_S = 60.0
+
+
+@dataclass(frozen=True)
+class SandboxLab:
+    """The run's own kind of sandbox, and services in one of them."""
+
+    provider: SandboxProvider
+    made: Services
+
+    @contextmanager
+    def sandbox(self, spec: SandboxSpec) -> Iterator[Sandbox]:
+        """A fresh sandbox."""
+        box = self.provider.open(spec, Deadline(OPEN_S))
+        try:
+            yield box
+        finally:
+            box.close()
+
+    @contextmanager
+    def services(self, names: tuple[Service, ...]) -> Iterator[Mapping[str, tuple[Sandbox, Address]]]:
+        """Started services by name."""
+        with self.made.started(names) as services:
+            yield services
