@@ -86,7 +86,7 @@ def _shell(moment: Moment, command: str, text: str = "") -> Step:
 
 def _serve(module: str) -> str:
     start = f"nohup python -m uvicorn {module} --port 8765 >/dev/null 2>&1 &"
-    return f"cd {WORKSPACE} && {start} server=$!; sleep 1; kill -9 $server; wait $server; true"
+    return f"cd {WORKSPACE}; {start} server=$!; sleep 1; kill -9 $server; wait $server; true"
 
 
 def _listing(report: str, paths: tuple[str, ...]) -> str:
