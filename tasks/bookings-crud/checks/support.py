@@ -85,6 +85,12 @@ def ids(page: Mapping[str, Any]) -> list[str]:
     return [item["id"] for item in page["items"]]
 
 
+def plain(booking: Mapping[str, Any]) -> dict[str, Any]:
+    """A booking with instants for its times and without `updated_at`, to compare across changes."""
+    times = {name: moment(booking[name]) for name in ("starts_at", "ends_at", "created_at")}
+    return {name: value for name, value in (dict(booking) | times).items() if name != "updated_at"}
+
+
 def refused(reply: Reply, status: int, code: str) -> dict[str, Any]:
     """The error of a refusal with this status and code; its payload has the form that all errors have."""
     payload = reply.expect(status).json()

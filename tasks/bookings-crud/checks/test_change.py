@@ -2,8 +2,25 @@
 
 from random import Random
 
-from support import BOOKINGS, ROOMS, after, book, body, day, invalid, listed, make_room, moment, one, read, refused
-from support import text, unknown_id, word
+from support import (
+    BOOKINGS,
+    ROOMS,
+    after,
+    body,
+    book,
+    day,
+    invalid,
+    listed,
+    make_room,
+    moment,
+    one,
+    plain,
+    read,
+    refused,
+    text,
+    unknown_id,
+    word,
+)
 
 from graders.testkit import Api, covers, fail_to_pass
 
@@ -55,11 +72,8 @@ def test_a_change_touches_what_is_sent_and_nothing_else(api: Api, rng: Random) -
     for change in changes:
         now = api.patch(one(before), json=change).expect(200).json()
         expected = {name: value.strip() if isinstance(value, str) else value for name, value in change.items()}
-        assert now.keys() == before.keys()
+        assert plain(now) == plain(before | expected)
         assert moment(now["updated_at"]) > moment(before["updated_at"])
-        assert {name: value for name, value in now.items() if name != "updated_at"} == {
-            name: value for name, value in (before | expected).items() if name != "updated_at"
-        }
         assert read(api, now) == now
         before = now
 
@@ -89,14 +103,16 @@ def test_fields_that_never_change_are_refused(api: Api, rng: Random) -> None:
 @covers("C-20", "C-05", "C-06", "C-07", "C-08")
 @fail_to_pass
 def test_a_change_obeys_the_rules_of_creation(api: Api, rng: Random) -> None:
-    booking = book(api, make_room(api, rng), rng, day(rng))
+    start = day(rng)
+    booking = book(api, make_room(api, rng), rng, start)
     wrong = [
         ("title", " "), ("title", "é" * 121), ("title", "a\x00b"), ("title", None),
         ("organiser", "x"), ("organiser", "é" * 81), ("organiser", "a\nb"), ("organiser", None),
         ("attendees", 0), ("attendees", "2"), ("attendees", True), ("attendees", None),
         ("notes", "é" * 1001), ("notes", "a\x00b"),
-        ("starts_at", None), ("starts_at", 2_000_000_000), ("starts_at", booking["starts_at"].rstrip("Z")),
-        ("ends_at", None), ("ends_at", booking["ends_at"].replace(":00Z", ":30Z")), ("ends_at", "2100-01-01T00:01:00Z"),
+        ("starts_at", None), ("starts_at", 2_000_000_000), ("starts_at", text(start).rstrip("Z")),
+        ("ends_at", None), ("ends_at", text(after(start, 60)).replace(":00Z", ":30Z")),
+        ("ends_at", "2100-01-01T00:01:00Z"),
     ]  # fmt: skip
     for field, value in wrong:
         invalid(api.patch(one(booking), json={field: value}), field)

@@ -1,6 +1,6 @@
 """Conflicts, one after the other and at once, and which of several errors answers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any
 
@@ -72,6 +72,14 @@ def test_a_conflict_lists_what_is_overlapped(api: Api, rng: Random) -> None:
         assert moment(detail["ends_at"]) == after(start, offset + 60)
 
 
+def posting(api: Api, sent: object) -> Callable[[], Reply]:
+    return lambda: api.post(BOOKINGS, json=sent)
+
+
+def patching(api: Api, booking: Mapping[str, Any], sent: object) -> Callable[[], Reply]:
+    return lambda: api.patch(one(booking), json=sent)
+
+
 def one_wins(api: Api, calls: list[Callable[[], Reply]], success: int) -> None:
     replies = api.together(calls)
     assert sorted(reply.status for reply in replies) == sorted([success] + [409] * (len(calls) - 1))
@@ -86,7 +94,7 @@ def test_of_many_creations_at_once_exactly_one_wins(api: Api, rng: Random) -> No
     for _ in range(ROUNDS):
         room, start = make_room(api, rng), day(rng)
         bodies = [body(room, rng, after(start, number), 60) for number in range(WRITERS)]
-        one_wins(api, [lambda sent=sent: api.post(BOOKINGS, json=sent) for sent in bodies], 201)
+        one_wins(api, [posting(api, sent) for sent in bodies], 201)
         assert listed(api, room_id=room["id"])["total"] == 1
 
 
@@ -98,7 +106,7 @@ def test_of_many_moves_at_once_exactly_one_wins(api: Api, rng: Random) -> None:
         made = [book(api, room, rng, after(start, 60 * number)) for number in range(WRITERS)]
         goal = after(start, 3000)
         sent = {"starts_at": text(goal), "ends_at": text(after(goal, 60))}
-        one_wins(api, [lambda booking=booking: api.patch(one(booking), json=sent) for booking in made], 200)
+        one_wins(api, [patching(api, booking, sent) for booking in made], 200)
         moved = [booking for booking in made if moment(read(api, booking)["starts_at"]) == goal]
         assert len(moved) == 1
 
@@ -111,10 +119,8 @@ def test_of_creations_and_moves_at_once_exactly_one_wins(api: Api, rng: Random) 
         made = [book(api, room, rng, after(start, 60 * number)) for number in range(WRITERS // 2)]
         goal = after(start, 3000)
         sent = {"starts_at": text(goal), "ends_at": text(after(goal, 60))}
-        calls: list[Callable[[], Reply]] = []
-        for booking in made:
-            calls.append(lambda booking=booking: api.patch(one(booking), json=sent))
-            calls.append(lambda: api.post(BOOKINGS, json=body(room, rng, after(goal, 15))))
+        calls = [patching(api, booking, sent) for booking in made]
+        calls += [posting(api, body(room, rng, after(goal, 15))) for _ in made]
         statuses = [reply.status for reply in api.together(calls)]
         assert len([status for status in statuses if status in (200, 201)]) == 1, f"statuses: {statuses}"
         assert statuses.count(409) == len(calls) - 1, f"statuses: {statuses}"
@@ -127,7 +133,7 @@ def test_of_creations_and_moves_at_once_exactly_one_wins(api: Api, rng: Random) 
 def test_creations_at_once_that_do_not_overlap_all_win(api: Api, rng: Random) -> None:
     room, start = make_room(api, rng), day(rng)
     bodies = [body(room, rng, after(start, 60 * number)) for number in range(WRITERS)]
-    replies = api.together([lambda sent=sent: api.post(BOOKINGS, json=sent) for sent in bodies])
+    replies = api.together([posting(api, sent) for sent in bodies])
     assert [reply.status for reply in replies] == [201] * WRITERS
 
 

@@ -4,8 +4,23 @@ from datetime import UTC, datetime, timedelta, timezone
 from random import Random
 from uuid import UUID
 
-from support import BOOKINGS, FIELDS, after, body, book, day, invalid, listed, make_room, moment, read, refused, text
-from support import unknown_id, word
+from support import (
+    BOOKINGS,
+    FIELDS,
+    after,
+    body,
+    book,
+    day,
+    invalid,
+    listed,
+    make_room,
+    moment,
+    read,
+    refused,
+    text,
+    unknown_id,
+    word,
+)
 
 from graders.testkit import Api, covers, fail_to_pass
 

@@ -3,8 +3,22 @@
 from random import Random
 from typing import Any
 
-from support import BOOKINGS, FIELDS, after, book, day, ids, invalid, listed, make_room, one, refused, text
-from support import unknown_id, word
+from support import (
+    BOOKINGS,
+    FIELDS,
+    after,
+    book,
+    day,
+    ids,
+    invalid,
+    listed,
+    make_room,
+    one,
+    refused,
+    text,
+    unknown_id,
+    word,
+)
 
 from graders.testkit import Api, covers, fail_to_pass
 
