@@ -355,6 +355,12 @@ def test_bash(place: Place, command: str, text: str, code: int) -> None:
     assert (answer.text, answer.exit_code, answer.is_error) == (text, code, code != 0)
 
 
+@pytest.mark.parametrize("command", ["echo a\0b", "echo " + "é" * 60_000])
+def test_a_command_that_no_system_takes_is_an_answer(place: Place, command: str) -> None:
+    assert place.bash(command).is_error
+    assert place.bash(command, run_in_background=True).is_error
+
+
 def test_a_syntax_error_is_an_answer(place: Place) -> None:
     answer = place.bash("if then (")
     assert answer.is_error
@@ -395,7 +401,7 @@ def test_long_output_keeps_head_and_tail_around_a_mark(place: Place) -> None:
 def test_output_that_the_sandbox_dropped_is_told(place: Place) -> None:
     answer = place.bash("head -c 1500000 /dev/zero | tr '\\0' x")
     assert answer.truncated
-    assert answer.text.endswith("... (500000 more bytes of output were dropped)")
+    assert answer.text.endswith("... (too much output: 500000 bytes of it were dropped)")
 
 
 def test_a_command_is_killed_at_its_time_limit(place: Place) -> None:

@@ -26,6 +26,8 @@ OUTPUT = 30_000
 _HELPER_S = 60.0
 _HELPER_BYTES = 4_000_000
 _BASH_MS = 120_000
+_COMMAND = 120_000
+"""Most bytes of a command: a system takes no longer argument."""
 _CWD = "/tmp/.shell-cwd"  # noqa: S108 - inside the sandbox
 """Where a shell leaves its working directory for the next one."""
 
@@ -160,6 +162,8 @@ class Toolbox:
             return Answer(_complaint(name, error), is_error=True)
         if not isinstance(asked, _Bash):
             return self._inside(name, asked.model_dump(by_alias=True), step)
+        if "\0" in asked.command or len(asked.command.encode()) > _COMMAND:
+            return Answer(f"The command holds a NUL or is longer than {_COMMAND} bytes.", is_error=True)
         return self._start(asked.command) if asked.run_in_background else self._bash(asked, step)
 
     def _inside(self, name: str, given: Mapping[str, JsonValue], step: int) -> Answer:
@@ -192,7 +196,7 @@ class Toolbox:
         output = (done.stdout + done.stderr).decode("utf-8", "replace").rstrip("\n")
         text = _middle(output, OUTPUT)
         if done.dropped:
-            text += f"\n... ({done.dropped} more bytes of output were dropped)"
+            text += f"\n... (too much output: {done.dropped} bytes of it were dropped)"
         truncated = len(output) > OUTPUT or done.dropped > 0
         if done.timed_out:
             said = f"Command timed out after {done.seconds:.0f} s and was killed.\n{text}".rstrip()
