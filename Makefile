@@ -1,0 +1,56 @@
+# Every target sets itself up from plain python3 (3.11 or newer) and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+MODEL ?=
+PROMPT ?=
+TASKS ?=
+AGENTS ?=
+REPEATS ?= 1
+SANDBOX ?= auto
+BUDGET ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help eval test check lint prove clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
+	@echo
+	@echo "  make eval takes MODEL=id PROMPT=file TASKS=a,b AGENTS=a,b REPEATS=n SANDBOX=auto|bubblewrap BUDGET=usd"
+
+eval: $(READY) ## run the agents on the tasks and print the table (no key: the reference agents)
+	@$(BIN)/harness run --repeats $(REPEATS) --sandbox $(SANDBOX) \
+	  $(if $(MODEL),--model $(MODEL)) $(if $(PROMPT),--prompt $(PROMPT)) $(if $(TASKS),--tasks $(TASKS)) \
+	  $(if $(AGENTS),--agents $(AGENTS)) $(if $(BUDGET),--budget $(BUDGET))
+
+test: $(READY) ## run the tests
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
+
+check: lint test ## everything a change has to pass
+
+lint: $(READY) ## style, types and layers
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --cache-dir .import_linter_cache
+
+prove: $(READY) ## prove every task: reference, alternatives, flaws, floor
+	@$(BIN)/harness check
+
+clean: ## remove the environment and caches; results stay
+	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info
+	@find harness graders tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(READY): requirements.lock bootstrap.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else \
+	  "Makefile: Python 3.11 or newer is needed, %s is %s\n  mend: make PYTHON=/path/to/newer/python3" \
+	  % (sys.executable, sys.version.split()[0]))' || exit 2
+	@echo "setting up $(VENV)"
+	@$(PYTHON) -m venv --clear $(VENV) || { echo "Makefile: python3 -m venv failed; mend: install the venv module (Debian: apt install python3-venv)"; exit 2; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r bootstrap.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock \
+	  || $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --offline --editable .
+	@touch $(READY)
