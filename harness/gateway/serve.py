@@ -85,7 +85,7 @@ class Gateway:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for token in self._admitted:
+        for token in list(self._admitted):
             self.close_admission(token)
         if self._server is not None and self._thread is not None:
             self._server.should_exit = True
@@ -158,6 +158,7 @@ class Gateway:
             log_level="critical",
             access_log=False,
             server_header=False,
+            proxy_headers=False,
             timeout_keep_alive=60,
             timeout_graceful_shutdown=_STOP_S,
         )

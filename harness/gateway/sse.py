@@ -12,7 +12,7 @@ from typing import Any
 
 from harness.core.records import Usage
 
-_READ = frozenset({"message_start", "message_delta", "message_stop", "error"})
+_READ = frozenset({b"message_start", b"message_delta", b"message_stop", b"error"})
 
 NO_USAGE = Usage()
 
@@ -95,10 +95,10 @@ def _events(body: bytes) -> Iterator[dict[str, Any]]:
     """Decoded data of the events that matter; a last event without its blank line is not whole and left out."""
     text = body.replace(b"\r\n", b"\n")
     for block in text.split(b"\n\n")[:-1]:
-        fields = [line.partition(b":") for line in block.split(b"\n")]
-        name = next((value.strip() for key, _, value in fields if key == b"event"), b"")
-        if name and name.decode("latin-1") not in _READ:
+        first = block.partition(b"\n")[0]
+        if first.startswith(b"event:") and first[6:].strip() not in _READ:
             continue
+        fields = (line.partition(b":") for line in block.split(b"\n"))
         data = b"\n".join(value.removeprefix(b" ") for key, _, value in fields if key == b"data")
         if data:
             yield json.loads(data)
