@@ -18,6 +18,7 @@ ScopeNode = FunctionNode | ast.ClassDef | ast.Lambda
 _TEST_FOLDERS = frozenset({"tests", "test"})
 _MIGRATION_FOLDERS = frozenset({"migrations", "alembic"})
 _SCRIPT_FOLDERS = frozenset({"scripts", "script", "bin", "tools"})
+_LEAVES = (ast.expr_context, ast.operator, ast.boolop, ast.unaryop)
 _PARSING = threading.Lock()
 
 
@@ -148,19 +149,24 @@ def _placed(tree: ast.Module) -> Iterator[tuple[ast.AST, Scope | None]]:
     while stack:
         node, scope = stack.pop()
         yield node, scope
-        inner = Scope(node, scope) if isinstance(node, ScopeNode) else scope
-        body = _body(node)
-        for child in reversed(list(ast.iter_child_nodes(node))):
-            stack.append((child, inner if id(child) in body else scope))
+        if isinstance(node, ScopeNode):
+            inner = Scope(node, scope)
+            stack.extend((child, inner if name == "body" else scope) for name, child in _children(node))
+        else:
+            stack.extend((child, scope) for _, child in _children(node))
 
 
-def _body(node: ast.AST) -> set[int]:
-    """Identities of the children that run inside a scope."""
-    if isinstance(node, ast.Lambda):
-        return {id(node.body)}
-    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-        return {id(child) for child in node.body}
-    return set()
+def _children(node: ast.AST) -> list[tuple[str, ast.AST]]:
+    """Field and child, last one first; operators and contexts are left out."""
+    found: list[tuple[str, ast.AST]] = []
+    for name in node._fields:
+        value = getattr(node, name, None)
+        if isinstance(value, list):
+            found += [(name, item) for item in value if isinstance(item, ast.AST)]
+        elif isinstance(value, ast.AST) and not isinstance(value, _LEAVES):
+            found.append((name, value))
+    found.reverse()
+    return found
 
 
 def strings(node: ast.AST) -> str | None:

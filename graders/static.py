@@ -134,13 +134,17 @@ def _write_repo(root: Path, diff: Diff) -> dict[str, str]:
         for path in tree.files():
             if not path.endswith(".py") or not _is_safe(path) or is_foreign(path):
                 continue
-            # Unchanged files only have to exist: import sorting and packages depend on it.
-            text = text_of(tree, path) if path in changed else ""
-            if text is not None and (path not in changed or side == "before" or diff.source(path) is not None):
-                _write(root / side / path, text)
-            if path in changed:
+            if path in changed and (side == "before" or diff.source(path) is not None):
+                _write(root / side / path, text_of(tree, path) or "")
                 names[f"{side}/{path}"] = path
+            elif _marks_package(path):
+                _write(root / side / path, "")
     return names
+
+
+def _marks_package(path: str) -> bool:
+    """Files that only have to exist: they tell ruff which imports are the repo's own."""
+    return path.endswith("/__init__.py") or path.count("/") <= path.startswith("src/")
 
 
 def _configs(base: Tree) -> list[str]:

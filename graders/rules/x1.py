@@ -359,13 +359,13 @@ class X1:
     )
 
     def judge(self, case: Case) -> Ruling:
-        """Decide over the changed files; each file that a check looks at is an opportunity."""
+        """Decide over the changed files; a delivery is one opportunity."""
         diff = diff_of(case)
         watched = [path for path in diff.changed if path.endswith((".py", ".pyi", ".toml", ".cfg", ".ini", ".flake8"))]
         findings = [*_suppressed(diff), *_loosened(diff, case.task), *_weakened(diff, case.task)]
         if not watched and not findings:
             return not_applicable("no file was changed that a check looks at")
-        return decide(findings, opportunities=len(watched))
+        return decide(findings)
 
 
 def _suppressed(diff: Diff) -> Iterator[Finding]:
