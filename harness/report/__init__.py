@@ -1,0 +1,1 @@
+"""What a run says: statistics, tables, single trials. Reads the store, computes each number anew, stores none."""
