@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import anthropic
 import httpx2
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from local_sandbox import LocalSandbox, assignment
 
@@ -156,6 +156,7 @@ def test_something_else_can_stand_in_place_of_the_report() -> None:
     assert REPORT not in [turn.text for turn in turns]
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.text(alphabet="ab'\"$`\\#\n EOF_", min_size=1, max_size=60))
 def test_a_commit_message_is_only_text_to_the_shell(message: str) -> None:
     command = commit_command(message).replace("git add -A && git commit -q -F -", "cat")

@@ -1,7 +1,8 @@
-"""The file tools, as they run inside the sandbox: one JSON request on stdin, one JSON answer on stdout.
+"""The file tools, as they run inside the sandbox: one JSON request in, one JSON answer on standard output.
 
-The driver sends this file's text to the sandbox's own Python, so it imports the standard library only. No path of an
-agent is ever opened on the host: what a link points to, or a file's size and kind, is the sandbox's own affair.
+The driver sends this file's text, with a call of `main` after it, to the sandbox's own Python; so it imports the
+standard library only. No path of an agent is ever opened on the host: what a link points to, or a file's size and kind,
+is the sandbox's own affair.
 """
 
 from __future__ import annotations
@@ -10,10 +11,9 @@ import json
 import os
 import re
 import stat
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 MAX_FILE = 10_000_000
 """Bytes of a file that the tools look at."""
@@ -259,10 +259,6 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
     return {"text": text[:MAX_TEXT] + cut, "is_error": failed, "truncated": True}
 
 
-def main(source: TextIO, sink: TextIO) -> None:
-    """Answer the request on `source`."""
-    json.dump(answer(json.load(source)), sink)
-
-
-if __name__ == "__main__":
-    main(sys.stdin, sys.stdout)
+def main(request: str) -> None:
+    """Print the answer to a request, both as JSON."""
+    print(json.dumps(answer(json.loads(request))))

@@ -169,10 +169,10 @@ class Toolbox:
     def _inside(self, name: str, given: Mapping[str, JsonValue], step: int) -> Answer:
         request = {"tool": name, "input": given, "cwd": self._given.workspace}
         done = self._given.sandbox.run(
-            ["python3", "-I", "-c", _program()],
+            ["python3", "-I", "-"],
             deadline=self._given.deadline.within(_HELPER_S),
             env=self._given.env,
-            stdin=json.dumps(request).encode(),
+            stdin=f"{_program()}\nmain({json.dumps(request)!r})\n".encode(),
             cap=_HELPER_BYTES,
             step=step,
         )
