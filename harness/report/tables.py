@@ -261,8 +261,8 @@ COLUMNS = (
     "95 % interval",
     "bounds",
     "coverage",
-    "planned > valid > solved > truthful > obeyed > clean",
-    "clause score",
+    "ladder",
+    "clauses",
     "obedience",
     "cost",
     "tokens",
@@ -381,7 +381,11 @@ def _invalid(table: Table) -> list[str]:
 
 
 def _candour(table: Table) -> list[str]:
-    lines = [f"- informative tasks: {table.informative}/{len(table.manifest.tasks)}"]
+    lines = [
+        "- ladder: planned > valid > solved > truthful too > obeyed too > clean",
+        "- clauses: mean share of fail-to-pass checks above doing nothing; obedience: weighted share of rules kept",
+        f"- informative tasks: {table.informative}/{len(table.manifest.tasks)}",
+    ]
     for row in table.rows:
         lines.append(
             f"- {one_line(row.arm)}: says YES though not solved {_share(row.false_success)}, "
