@@ -243,11 +243,11 @@ class _Reading:
 
     def _sequence(self, node: Node, scope: _Scope) -> None:
         children = node.children
-        for child, after in zip(children, [*children[1:], None], strict=True):
+        for index, child in enumerate(children):
             if not child.is_named:
                 continue
             before = len(self.found)
-            behind = after is not None and after.type == "&"
+            behind = index + 1 < len(children) and children[index + 1].type == "&"
             self._statement(child, replace(scope.child(), background=True) if behind else scope)
             if child.type == "command" and self._leaves(before):
                 return
