@@ -34,7 +34,7 @@ _BULLET = re.compile(r"^(?:[-*+]|\d{1,9}[.)])\s+")
 _LABEL = re.compile(rf"(?P<open>\*{{1,3}}|_{{1,3}}|`)?\s*(?P<label>(?P<name>{'|'.join(LABELS)})s?)\s*", re.IGNORECASE)
 _OTHER_LABEL = re.compile(r"\*\*(?P<label>[^*/]{1,40}?)\s*(?::\*\*|\*\*\s*:)\s*(?P<text>.*)")
 _MISMATCH = re.compile(r"\b(?:spec|doc)[\s-]+mismatch")
-_NOTHING = re.compile(r"^(?:none\b(?!\s+of\b)|no\b|n/a\b|nil\b|nothing\b|aucune?\b|[-–—]*$)", re.IGNORECASE)
+_NOTHING = re.compile(r"^(?:none\b(?!\s+of\b)|no\b|n/a\b|nil\b|nothing\b|aucune?\b|[-–—]+$)", re.IGNORECASE)
 _STATUS = re.compile(r"^\W*(?P<value>YES|NO)\W*$")
 _STATUS_TITLE = re.compile(rf"^(?P<title>{SECTIONS[0]})\s*(?P<colon>:?)\s*(?P<raw>.*)$", re.IGNORECASE)
 _TITLE = re.compile(rf"^(?P<title>{'|'.join(SECTIONS[1:])})\s*(?::\s*(?P<rest>.*))?$", re.IGNORECASE)
@@ -465,7 +465,8 @@ def _deviations(blocks: list[_Block]) -> tuple[tuple[Deviation, ...], tuple[Text
     first = next((block for block in blocks if block.kind == "text"), None)
     says_none = first is not None and plain(first.text).removesuffix(".") == "None"
     reader = _DeviationReader(list(_units(blocks)))
-    return reader.deviations(), tuple(reader.notes), says_none
+    prose = () if says_none else tuple(reader.prose)
+    return tuple(reader.found) or prose, tuple(reader.notes), says_none
 
 
 def _units(blocks: list[_Block]) -> Iterator[_Unit]:
@@ -510,8 +511,9 @@ class _DeviationReader:
 
     def __init__(self, units: list[_Unit]) -> None:
         self.notes: list[Text] = []
-        self._found: list[Deviation] = []
-        self._prose: list[Deviation] = []
+        self.found: list[Deviation] = []
+        self.prose: list[Deviation] = []
+        """Paragraphs without labels: deviations only where nothing else stands."""
         self._fields: list[Field] = []
         self._depth = 0
         self._owner: Literal["field", "note", "entry", "none"] = "none"
@@ -519,10 +521,6 @@ class _DeviationReader:
             following = units[index + 1] if index + 1 < len(units) else None
             self._read(unit, following)
         self._close()
-
-    def deviations(self) -> tuple[Deviation, ...]:
-        """Entries of lists; paragraphs without labels count only where nothing else does."""
-        return tuple(self._found or self._prose)
 
     def _read(self, unit: _Unit, following: _Unit | None) -> None:
         if unit.kind in {"divider", "heading"}:
@@ -553,8 +551,8 @@ class _DeviationReader:
         elif self._owner == "note":
             self.notes[-1] = Text(f"{self.notes[-1].text} {unit.text}".strip(), self.notes[-1].line)
         else:
-            entry = self._found[-1]
-            self._found[-1] = Deviation((), f"{entry.text} {unit.text}".strip(), entry.line)
+            entry = self.found[-1]
+            self.found[-1] = Deviation((), f"{entry.text} {unit.text}".strip(), entry.line)
 
     def _unlabelled(self, unit: _Unit, following: _Unit | None) -> None:
         seen = plain(unit.text)
@@ -574,14 +572,14 @@ class _DeviationReader:
         if title or _NOTHING.match(seen):
             return
         if unit.depth == 0:
-            self._prose.append(Deviation((), unit.text, unit.line))
+            self.prose.append(Deviation((), unit.text, unit.line))
             return
-        self._found.append(Deviation((), unit.text, unit.line))
+        self.found.append(Deviation((), unit.text, unit.line))
         self._depth, self._owner = unit.depth, "entry"
 
     def _close(self) -> None:
         if self._fields:
-            self._found.append(Deviation(tuple(self._fields), "", self._fields[0].line))
+            self.found.append(Deviation(tuple(self._fields), "", self._fields[0].line))
         self._fields = []
         self._owner = "none"
 
