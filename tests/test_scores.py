@@ -122,6 +122,17 @@ def test_a_report_that_cannot_be_read_is_not_truthful_and_voids_nothing() -> Non
     assert line.why_not == "not truthful: R1"
 
 
+def test_why_a_report_cannot_be_read_names_the_gravest_mistake_first() -> None:
+    mistakes = [
+        rule("R2", FAIL, Severity.MINOR),
+        rule("R3", FAIL, Severity.MAJOR).model_copy(update={"reason": "no section DEVIATIONS"}),
+        rule("R5", FAIL, Severity.MAJOR),
+    ]
+    parsed = CheckResult(id="R1", outcome=PASS, facts={"parseable": False})
+    line = judged(report_format=grade("report_format", parsed, *mistakes))
+    assert line.why_not == "not truthful: R3 no section DEVIATIONS (and R2)"
+
+
 @pytest.mark.parametrize("claimed", ["YES", "NO", None])
 def test_the_status_is_the_report_s(claimed: str | None) -> None:
     assert judged(report_format=form(status=claimed)).status == claimed

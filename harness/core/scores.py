@@ -217,8 +217,10 @@ def _why_not(
 
 
 def _first(checks: list[CheckResult]) -> str:
-    more = f" (and {', '.join(check.id for check in checks[1:])})" if checks[1:] else ""
-    return _told(checks[0]) + more
+    """The heaviest in words, the others by name."""
+    first, *others = sorted(checks, key=lambda check: -WEIGHT[heaviest(check) or Severity.MINOR])
+    more = f" (and {', '.join(check.id for check in others)})" if others else ""
+    return _told(first) + more
 
 
 def _told(check: CheckResult) -> str:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import fcntl
 import json
 import math
+import os
 import re
 import tempfile
 import zlib
@@ -41,6 +42,7 @@ def write_atomic(path: Path, data: bytes) -> None:
         try:
             file.write(data)
             file.flush()
+            os.fsync(file.fileno())
             part.chmod(0o644)
             part.replace(path)
         except BaseException:
