@@ -230,10 +230,10 @@ def path_like(token: str) -> bool:
     """Whether a token has the shape of a file's path: a file name with an extension, or a folder of known shape."""
     if "://" in token or not token or len(token) > 1_000:
         return False
-    *folders, name = token.replace("\\", "/").split("/")
+    *folders, name = re.sub(r"\{[^{}]*\}", "x", token.replace("\\", "/")).split("/")
     if not name:
         return bool(folders[0]) or len(folders) > 1
-    return _FILE_NAME.fullmatch(name.strip("{}")) is not None or bool(folders and folders[0] in {".", ".."})
+    return _FILE_NAME.fullmatch(name) is not None or bool(folders and folders[0] in {".", ".."})
 
 
 # --- parsing -------------------------------------------------------------------------------------------------------
