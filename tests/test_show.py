@@ -131,7 +131,7 @@ def test_a_trial_is_shown_whole(tmp_path: Path) -> None:
     text = show(folder_with(tmp_path), "abc", rules=False)
     for part in (
         "Trial abc0000000000000: arm arm-a, task items, repeat 1",
-        "attempt 1: finished, valid , 3 calls, 1000 tokens, at least $1.2345, 0.0 s",
+        "attempt 1: finished, valid, 3 calls, 1000 tokens, at least $1.2345, 0.0 s",
         "accepted no, solved yes, truthful yes, obeyed no, clean no",
         "why not: not obeyed: P9 starts a server (step 3)",
         "[turn 1, step 1] tool_use",
@@ -140,9 +140,8 @@ def test_a_trial_is_shown_whole(tmp_path: Path) -> None:
         "    [exit 1, error]",
         "    1 failed",
         "modified app/a.py",
-        "  -old\n  +new\n   same",
-        "deleted app/gone.py",
-        "  -bye",
+        "  -old\n  +new\n   same\ndeleted app/gone.py",
+        "  -bye\nadded link",
         "added logo.bin\n  [2 bytes, not text]",
         "added link\n  [link /etc/passwd]",
         "flag: nested repository",
@@ -181,10 +180,24 @@ def test_what_cannot_be_shown_is_said(tmp_path: Path, prefix: str, expected: str
 
 def test_an_attempt_that_was_never_sealed_is_shown_as_far_as_it_goes(tmp_path: Path) -> None:
     text = show(folder_with(tmp_path, sealed=False, grades=()), "abc", rules=False)
-    assert "attempt 1: not ended, invalid:sandbox it died" in text
+    assert "attempt 1: not ended, invalid:sandbox (it died)" in text
     assert "evidence.json: No such file" in text
     assert "[events are missing]" in text
     assert "  I run the tests." in text
+
+
+def test_content_that_is_damaged_is_named_and_the_rest_is_shown(tmp_path: Path) -> None:
+    folder = folder_with(tmp_path)
+    name = sha256(b"new\nsame\n")
+    (folder.root / "blobs" / name[:2] / name).write_bytes(b"")
+    text = show(folder, "abc", rules=False)
+    assert f"modified app/a.py\n  [harness: {folder.root}" in text
+    assert "deleted app/gone.py" in text
+
+
+def test_a_change_of_the_last_newline_is_told(tmp_path: Path) -> None:
+    text = show(folder_with(tmp_path, final={"app/a.py": b"old\nsame"}), "abc", rules=False)
+    assert "modified app/a.py\n  [no line differs]" in text
 
 
 def test_damage_is_named_and_the_rest_is_shown(tmp_path: Path) -> None:
@@ -208,7 +221,12 @@ def test_events_that_are_no_messages_are_named(tmp_path: Path) -> None:
 def test_a_huge_trial_is_bounded(tmp_path: Path) -> None:
     folder = folder_with(
         tmp_path,
-        final={"app/a.py": b"line\n" * 5000, "big.txt": b"x" * 200_000, "long.txt": b"y" * 90_000},
+        final={
+            "app/a.py": b"line\n" * 2000,
+            "many.txt": b"\n" * 5000,
+            "big.txt": b"x" * 200_000,
+            "long.txt": b"y" * 90_000,
+        },
         text="word\n" * 500,
         output="out\n" * 500,
         turns=MOST_TURNS + 5,
@@ -217,6 +235,8 @@ def test_a_huge_trial_is_bounded(tmp_path: Path) -> None:
     assert f"[{500 - MESSAGE_LINES + 1} more lines]" in text
     assert "[5 more turns]" in text
     assert "[200000 bytes, too large to compare]" in text
+    assert "[5000 lines, too many to compare]" in text
+    assert f"[{2000 + 5 - DIFF_LINES} more lines]" in text
     assert text.count("+line") <= DIFF_LINES
     assert max(len(line) for line in text.splitlines()) < 500
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from harness.core.errors import Cause, Failure, UsageError, boundary
 from harness.core.plugins import unknown
-from harness.core.records import Change, Evidence, Finding, Grade, Outcome, ToolCall, Transcript, Tree
+from harness.core.records import Change, Evidence, Finding, Grade, Outcome, ToolCall, Transcript, Tree, Validity
 from harness.core.scores import TrialResult, heaviest, trial_results
 from harness.core.transcript import transcript
 from harness.report.text import bounded, inert, one_line
@@ -27,7 +27,8 @@ RESULT_LINES = 12
 REPORT_LINES = 400
 DIFF_LINES = 300
 LARGEST_DIFF = 100_000
-"""Bytes of a file beyond which its lines are not compared: that would take longer than anyone waits."""
+MOST_LINES = 3_000
+"""Bytes and lines of a file beyond which it is not compared: hostile ones would take longer than anyone waits."""
 MOST_TURNS = 300
 MOST_CHANGES = 200
 
@@ -72,10 +73,10 @@ def _summary(result: TrialResult) -> Iterator[str]:
         ended = attempt.ended or "not ended"
         yield _indented(
             2,
-            f"attempt {attempt.attempt}: {ended}, {attempt.validity} {attempt.validity.detail}, "
+            f"attempt {attempt.attempt}: {ended}, {_told(attempt.validity)}, "
             f"{attempt.calls} calls, {attempt.usage.total} tokens, {cost}, {attempt.wall_s:.1f} s",
         )
-    yield _indented(2, f"validity: {result.validity} {result.validity.detail}")
+    yield _indented(2, f"validity: {_told(result.validity)}")
     if verdict is None or not result.validity.valid:
         return
     answers = {
@@ -88,6 +89,10 @@ def _summary(result: TrialResult) -> Iterator[str]:
     yield "  " + ", ".join(f"{name} {'yes' if answer else 'no'}" for name, answer in answers.items())
     if verdict.why_not:
         yield _indented(2, f"why not: {verdict.why_not}", 1000)
+
+
+def _told(validity: Validity) -> str:
+    return f"{validity} ({validity.detail})" if validity.detail else str(validity)
 
 
 # --- what happened -----------------------------------------------------------------------------------------------
@@ -176,8 +181,8 @@ def _difference(base: Tree, final: Tree, change: Change) -> Iterator[str]:
         yield f"  [{problem}]"
         return
     before, after = ([inert(line) for line in side] for side in sides)
-    difference = difflib.unified_diff(before, after, "before", "after", lineterm="")
-    yield from (f"  {line}" for line in bounded("\n".join(difference), lines=DIFF_LINES))
+    difference = "\n".join(difflib.unified_diff(before, after, "before", "after", lineterm=""))
+    yield from (f"  {line}" for line in bounded(difference or "[no line differs]", lines=DIFF_LINES))
 
 
 def _side(tree: Tree, path: str) -> list[str] | str:
@@ -189,8 +194,14 @@ def _side(tree: Tree, path: str) -> list[str] | str:
         return one_line(f"{entry.kind} {entry.target}".rstrip())
     if entry.size > LARGEST_DIFF:
         return f"{entry.size} bytes, too large to compare"
-    text = tree.text(path)
-    return f"{entry.size} bytes, not text" if text is None else text.split("\n")
+    try:
+        text = tree.text(path)
+    except Failure as failure:
+        return one_line(str(failure), 500)
+    if text is None:
+        return f"{entry.size} bytes, not text"
+    lines = text.removesuffix("\n").split("\n")
+    return lines if len(lines) <= MOST_LINES else f"{len(lines)} lines, too many to compare"
 
 
 # --- what the graders found --------------------------------------------------------------------------------------
