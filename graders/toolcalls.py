@@ -290,6 +290,16 @@ def _changed_operands(command: Command) -> Iterator[str]:
         yield from operands[1:]
 
 
+def tampers_with_git(case: Case) -> bool:
+    """Whether a call removes or rewrites the repository's own files, so that unreadable objects are the agent's act."""
+    for act in acts(case):
+        for path in written(act):
+            name = relative(path) or ""
+            if name == ".git" or name.startswith(".git/"):
+                return True
+    return False
+
+
 # --- the repo's own tests --------------------------------------------------------------------------------------------
 
 _TEST_TOOLS = frozenset({"pytest", "py.test", "unittest", "nose2", "tox", "nox", "behave", "robot"})
