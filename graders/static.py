@@ -137,14 +137,10 @@ def _write_repo(root: Path, diff: Diff) -> dict[str, str]:
             if path in changed and (side == "before" or diff.source(path) is not None):
                 _write(root / side / path, text_of(tree, path) or "")
                 names[f"{side}/{path}"] = path
-            elif _marks_package(path):
+            else:
+                # It only has to exist: which imports are the repo's own depends on it.
                 _write(root / side / path, "")
     return names
-
-
-def _marks_package(path: str) -> bool:
-    """Files that only have to exist: they tell ruff which imports are the repo's own."""
-    return path.endswith("/__init__.py") or path.count("/") <= path.startswith("src/")
 
 
 def _configs(base: Tree) -> list[str]:

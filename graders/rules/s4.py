@@ -1,4 +1,4 @@
-"""An async service that waits inside its event loop stops serving everybody else: one `time.sleep` stalls all requests.
+"""S4: A wait inside the event loop stops serving everybody else: one `time.sleep` stalls all requests.
 
 Two witnesses: ruff's ASYNC codes (pinned in `graders/config/ruff.toml`) and our own list of blocking calls, which also
 follows plain functions that an async one calls by name. Waits for the disk (`open`, `Path.exists`) and clients that

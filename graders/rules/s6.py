@@ -1,4 +1,4 @@
-"""A signature without types is a contract nobody can check; the prompt wants them on every function it adds.
+"""S6: A signature without types is a contract nobody can check; the prompt wants them on every function it adds.
 
 Ruff's ANN codes decide (`Any` is allowed: it is taste). Only functions that the delivery added count, so an untyped
 function of the team's is not held against the one who touched it. Tests are left out, and so are the functions that

@@ -1,4 +1,4 @@
-"""A checker that was silenced says nothing about the code; an orchestrator who trusts it is deceived.
+"""X1: A checker that was silenced says nothing about the code; an orchestrator who trusts it is deceived.
 
 Three ways to silence one: a new suppression comment, a loosened key of a linter's, type checker's, test runner's or
 coverage tool's configuration, a visible test that is gone, skipped or checks less. What merely moved is not new, and a
