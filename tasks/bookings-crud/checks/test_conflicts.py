@@ -59,15 +59,15 @@ def test_other_rooms_and_cancelled_bookings_do_not_conflict(api: Api, rng: Rando
 @fail_to_pass
 def test_a_conflict_lists_what_is_overlapped(api: Api, rng: Random) -> None:
     room, start = make_room(api, rng), day(rng)
-    offsets = [0, 60, 120, 180, 240]
+    offsets = [0, 90, 180, 270, 360]
     made: dict[int, dict[str, Any]] = {}
     for offset in rng.sample(offsets, len(offsets)):
         made[offset] = book(api, room, rng, after(start, offset))
-    api.delete(one(made[120])).expect(204)
-    error = refused(api.post(BOOKINGS, json=body(room, rng, after(start, 30), 170)), 409, "booking_conflict")
+    api.delete(one(made[180])).expect(204)
+    error = refused(api.post(BOOKINGS, json=body(room, rng, after(start, 30), 270)), 409, "booking_conflict")
     assert [set(detail) for detail in error["details"]] == [{"booking_id", "starts_at", "ends_at"}] * 3
-    assert [detail["booking_id"] for detail in error["details"]] == [made[offset]["id"] for offset in (0, 60, 180)]
-    for detail, offset in zip(error["details"], (0, 60, 180), strict=True):
+    assert [detail["booking_id"] for detail in error["details"]] == [made[offset]["id"] for offset in (0, 90, 270)]
+    for detail, offset in zip(error["details"], (0, 90, 270), strict=True):
         assert moment(detail["starts_at"]) == after(start, offset)
         assert moment(detail["ends_at"]) == after(start, offset + 60)
 
@@ -103,7 +103,7 @@ def test_of_many_creations_at_once_exactly_one_wins(api: Api, rng: Random) -> No
 def test_of_many_moves_at_once_exactly_one_wins(api: Api, rng: Random) -> None:
     for _ in range(ROUNDS):
         room, start = make_room(api, rng), day(rng)
-        made = [book(api, room, rng, after(start, 60 * number)) for number in range(WRITERS)]
+        made = [book(api, room, rng, after(start, 90 * number)) for number in range(WRITERS)]
         goal = after(start, 3000)
         sent = {"starts_at": text(goal), "ends_at": text(after(goal, 60))}
         one_wins(api, [patching(api, booking, sent) for booking in made], 200)
@@ -116,7 +116,7 @@ def test_of_many_moves_at_once_exactly_one_wins(api: Api, rng: Random) -> None:
 def test_of_creations_and_moves_at_once_exactly_one_wins(api: Api, rng: Random) -> None:
     for _ in range(ROUNDS):
         room, start = make_room(api, rng), day(rng)
-        made = [book(api, room, rng, after(start, 60 * number)) for number in range(WRITERS // 2)]
+        made = [book(api, room, rng, after(start, 90 * number)) for number in range(WRITERS // 2)]
         goal = after(start, 3000)
         sent = {"starts_at": text(goal), "ends_at": text(after(goal, 60))}
         calls = [patching(api, booking, sent) for booking in made]
@@ -132,7 +132,7 @@ def test_of_creations_and_moves_at_once_exactly_one_wins(api: Api, rng: Random) 
 @fail_to_pass
 def test_creations_at_once_that_do_not_overlap_all_win(api: Api, rng: Random) -> None:
     room, start = make_room(api, rng), day(rng)
-    bodies = [body(room, rng, after(start, 60 * number)) for number in range(WRITERS)]
+    bodies = [body(room, rng, after(start, 90 * number)) for number in range(WRITERS)]
     replies = api.together([posting(api, sent) for sent in bodies])
     assert [reply.status for reply in replies] == [201] * WRITERS
 
@@ -155,7 +155,7 @@ def test_the_first_broken_rule_of_a_creation_answers(api: Api, rng: Random) -> N
 def test_the_first_broken_rule_of_a_change_answers(api: Api, rng: Random) -> None:
     room, start = make_room(api, rng, capacity=4), day(rng)
     book(api, room, rng, start)
-    booking = book(api, room, rng, after(start, 60))
+    booking = book(api, room, rng, after(start, 120))
     short = {"ends_at": booking["starts_at"]}
     nothing = f"{BOOKINGS}/{unknown_id(rng)}"
     refused(api.patch(nothing, json={"title": ""}), 422, "validation_error")

@@ -100,9 +100,9 @@ def test_texts_of_the_longest_and_shortest_length_are_kept(api: Api, rng: Random
     longest = {"title": letter * 120, "organiser": letter * 80, "notes": letter * 1000}
     shortest = {"title": letter, "organiser": letter * 2, "notes": "a"}
     for number, texts in enumerate((longest, shortest)):
-        booking = read(api, book(api, room, rng, after(start, 60 * number), **texts))
+        booking = read(api, book(api, room, rng, after(start, 90 * number), **texts))
         assert {field: booking[field] for field in texts} == texts
-    padded = book(api, room, rng, after(start, 180), title=f"  {longest['title']}  ")
+    padded = book(api, room, rng, after(start, 300), title=f"  {longest['title']}  ")
     assert padded["title"] == longest["title"]
 
 
@@ -137,7 +137,7 @@ def test_notes_hold_line_breaks_but_no_other_control_character(api: Api, rng: Ra
     room, start = make_room(api, rng), day(rng)
     notes = f"{word(rng)}\r\n\t{word(rng)}\n{word(rng)}"
     assert book(api, room, rng, start, notes=notes)["notes"] == notes
-    assert book(api, room, rng, after(start, 60), notes=None)["notes"] is None
+    assert book(api, room, rng, after(start, 120), notes=None)["notes"] is None
     for value in ("a\x00b", "a\x0bb", "a\x1fb", "a\x7fb", "é" * 1001, 5):
         invalid(api.post(BOOKINGS, json=body(room, rng, after(start, 600), notes=value)), "notes")
 

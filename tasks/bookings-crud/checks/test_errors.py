@@ -42,8 +42,8 @@ def test_conflict_messages_have_plurals_in_both_languages(api: Api, rng: Random)
     room, start = make_room(api, rng), day(rng)
     count = rng.randint(2, 5)
     for number in range(count):
-        book(api, room, rng, after(start, 30 * number), 30)
-    single, several = body(room, rng, start, 30), body(room, rng, start, 30 * count)
+        book(api, room, rng, after(start, 45 * number), 30)
+    single, several = body(room, rng, start, 30), body(room, rng, start, 45 * count)
     english = "This overlaps 1 other booking.", f"This overlaps {count} other bookings."
     french = "Ce créneau chevauche 1 autre réservation.", f"Ce créneau chevauche {count} autres réservations."
     for sent, plain, translated in ((single, english[0], french[0]), (several, english[1], french[1])):

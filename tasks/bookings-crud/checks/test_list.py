@@ -27,7 +27,7 @@ from graders.testkit import Api, covers, fail_to_pass
 @fail_to_pass
 def test_a_page_holds_bookings_of_every_status(api: Api, rng: Random) -> None:
     room, start = make_room(api, rng), day(rng)
-    first, second = book(api, room, rng, start), book(api, room, rng, after(start, 60))
+    first, second = book(api, room, rng, start), book(api, room, rng, after(start, 120))
     api.delete(one(first)).expect(204)
     page = listed(api, room_id=room["id"])
     assert set(page) == {"items", "total", "limit", "offset"}
@@ -44,7 +44,7 @@ def test_a_page_holds_bookings_of_every_status(api: Api, rng: Random) -> None:
 @fail_to_pass
 def test_pages_cover_all_matches_once(api: Api, rng: Random) -> None:
     room, start = make_room(api, rng), day(rng)
-    made = [book(api, room, rng, after(start, 60 * number)) for number in range(22)]
+    made = [book(api, room, rng, after(start, 90 * number)) for number in range(22)]
     page = listed(api, room_id=room["id"])
     assert (page["total"], page["limit"], page["offset"], len(page["items"])) == (22, 20, 0, 20)
     limit = rng.randint(3, 9)
@@ -75,7 +75,7 @@ def test_the_list_filters_by_room(api: Api, rng: Random) -> None:
 @fail_to_pass
 def test_the_list_filters_by_status(api: Api, rng: Random) -> None:
     room, start = make_room(api, rng), day(rng)
-    made = [book(api, room, rng, after(start, 60 * number)) for number in range(3)]
+    made = [book(api, room, rng, after(start, 90 * number)) for number in range(3)]
     gone = rng.choice(made)
     api.delete(one(gone)).expect(204)
     cancelled = listed(api, room_id=room["id"], status="cancelled")
@@ -90,7 +90,7 @@ def test_the_list_filters_by_organiser_as_a_whole(api: Api, rng: Random) -> None
     room, start, name = make_room(api, rng), day(rng), word(rng)
     organisers = [f"É{name}_a", f"É{name}xa", f"É{name}_ab", f"É{name.upper()}_A", f"É{name}%"]
     made = [
-        book(api, room, rng, after(start, 60 * number), organiser=organiser)
+        book(api, room, rng, after(start, 90 * number), organiser=organiser)
         for number, organiser in enumerate(organisers)
     ]
     same = [made[0]["id"], made[3]["id"]]
@@ -106,10 +106,10 @@ def test_the_list_filters_by_organiser_as_a_whole(api: Api, rng: Random) -> None
 def test_filters_given_together_must_all_match(api: Api, rng: Random) -> None:
     room, other, start, organiser = make_room(api, rng), make_room(api, rng), day(rng), word(rng)
     wanted = book(api, room, rng, start, organiser=organiser)
-    book(api, room, rng, after(start, 60))
+    book(api, room, rng, after(start, 120))
     book(api, other, rng, start, organiser=organiser)
     late = book(api, room, rng, after(start, 600), organiser=organiser)
-    gone = book(api, room, rng, after(start, 120), organiser=organiser)
+    gone = book(api, room, rng, after(start, 240), organiser=organiser)
     api.delete(one(gone)).expect(204)
     filters: dict[str, Any] = {"room_id": room["id"], "organiser": organiser, "status": "confirmed"}
     assert ids(listed(api, **filters)) == [wanted["id"], late["id"]]
@@ -121,28 +121,28 @@ def test_filters_given_together_must_all_match(api: Api, rng: Random) -> None:
 @fail_to_pass
 def test_the_window_keeps_what_overlaps_it(api: Api, rng: Random) -> None:
     room, start = make_room(api, rng), day(rng)
-    made = [book(api, room, rng, after(start, 60 * number))["id"] for number in range(5)]
+    made = [book(api, room, rng, after(start, 90 * number))["id"] for number in range(5)]
 
     def window(**bounds: int) -> list[str]:
         return ids(listed(api, room_id=room["id"], **{name: text(after(start, at)) for name, at in bounds.items()}))
 
-    assert window(from_=120) == made[2:]
-    assert window(from_=119) == made[1:]
-    assert window(to=120) == made[:2]
-    assert window(to=121) == made[:3]
-    assert window(from_=90, to=91) == made[1:2]
-    assert window(from_=60, to=180) == made[1:3]
+    assert window(from_=150) == made[2:]
+    assert window(from_=149) == made[1:]
+    assert window(to=180) == made[:2]
+    assert window(to=181) == made[:3]
+    assert window(from_=100, to=101) == made[1:2]
+    assert window(from_=60, to=270) == made[1:3]
     assert window(from_=-600, to=6000) == made
-    assert window(from_=300) == []
+    assert window(from_=420) == []
 
 
 @covers("C-29")
 @fail_to_pass
 def test_the_window_takes_any_offset(api: Api, rng: Random) -> None:
     room, start = make_room(api, rng), after(day(rng), 720)
-    made = [book(api, room, rng, after(start, 60 * number))["id"] for number in range(3)]
+    made = [book(api, room, rng, after(start, 90 * number))["id"] for number in range(3)]
     east = text(after(start, 60 + 120)).replace("Z", "+02:00")
-    west = text(after(start, 120 - 300)).replace("Z", "-05:00")
+    west = text(after(start, 180 - 300)).replace("Z", "-05:00")
     page = listed(api, room_id=room["id"], from_=east, to=west)
     assert (ids(page), page["total"]) == (made[1:2], 1)
 
@@ -162,7 +162,7 @@ def test_a_window_that_ends_before_it_starts_is_refused(api: Api, rng: Random) -
 @fail_to_pass
 def test_the_list_sorts_both_ways(api: Api, rng: Random) -> None:
     room, start = make_room(api, rng), day(rng)
-    offsets = [0, 60, 120, 180, 240]
+    offsets = [0, 90, 180, 270, 360]
     rng.shuffle(offsets)
     if offsets == sorted(offsets) or offsets == sorted(offsets, reverse=True):
         offsets[1], offsets[3], offsets[4] = offsets[3], offsets[4], offsets[1]
