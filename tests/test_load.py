@@ -104,7 +104,7 @@ def test_the_workspace_holds_repo_and_placed_documents_and_nothing_hidden(root: 
         ".claude/sprint/7/backend-specs.md",
         ".claude/sprint/7/backend-report-1.md",
         ".claude/project-map.md",
-        ".claude/status.md",
+        ".claude/sprint/7/status.md",
     }
     assert seed["run.sh"] == (b"#!/bin/sh\n", True)
     assert seed[".claude/sprint/7/api-contract.md"] == (FILES["contract.md"].encode(), False)

@@ -259,7 +259,9 @@ def _seed(task: Task, repo: Files, meta: Files, wrong: _Mistakes) -> Files:
 
 
 def _meta_place(task: Task, name: str) -> str:
-    return f".claude/sprint/{task.file.sprint}/{name}" if EARLIER_REPORT.fullmatch(name) else f".claude/{name}"
+    """The project map is the project's, status and earlier reports are the sprint's: as the prompt names them."""
+    of_sprint = name == "status.md" or EARLIER_REPORT.fullmatch(name)
+    return f".claude/sprint/{task.file.sprint}/{name}" if of_sprint else f".claude/{name}"
 
 
 # --- hidden checks -----------------------------------------------------------------------------------------------
