@@ -881,7 +881,10 @@ def test_a_record_that_cannot_be_written_is_the_harness_fault(bench: Callable[..
     httpx2.post(admission.base_url + "/v1/messages", json=_ask(), headers={"x-api-key": admission.token})
     problem = one.gateway.problem(admission.token)
     assert problem is not None
-    assert (problem.cause, problem.message) == (Cause.HARNESS, "recording a exchange: OSError: no space left")
+    assert (problem.cause, problem.message) == (
+        Cause.HARNESS,
+        "recording an event of kind exchange: OSError: no space left",
+    )
 
 
 def test_importing_the_gateway_loads_no_server() -> None:

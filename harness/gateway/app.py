@@ -32,7 +32,7 @@ class App:
 
     admitted: Callable[[str], Admitted | None]
     """By token."""
-    door: Callable[[Admitted], Way]
+    way: Callable[[Admitted], Way]
     patience: Patience
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -71,7 +71,7 @@ class App:
         ask = screen(body, admitted.model, counting=counting)
         query = f"?{request.url.query}" if request.url.query else ""
         headers = {name.lower(): value for name, value in request.headers.items()}
-        return Exchange(admitted, ask, path + query, headers, self.door(admitted), self.patience, counting)
+        return Exchange(admitted, ask, path + query, headers, self.way(admitted), self.patience, counting)
 
     async def _answer(self, exchange: Exchange) -> Response:
         running = exchange.admitted.running

@@ -60,7 +60,7 @@ class Patience:
 
 
 class Way(Protocol):
-    """What an exchange asks of a door to an upstream."""
+    """What an exchange asks of a wire to an upstream."""
 
     def hold(self, seconds: float) -> None: ...
 
@@ -76,7 +76,7 @@ class Admitted:
     """One attempt at the gateway."""
 
     base_url: str
-    door_key: tuple[str, str | None] = field(repr=False)
+    wire_key: tuple[str, str | None] = field(repr=False)
     model: str
     account: Account
     deadline: Deadline
@@ -122,7 +122,7 @@ class Admitted:
 
     async def write(self, kind: str, data: Mapping[str, JsonValue]) -> None:
         """Append an event without holding up other calls."""
-        await self._apart(f"recording a {kind}", self.record, kind, data)
+        await self._apart(f"recording an event of kind {kind}", self.record, kind, data)
 
     async def keep(self, n: int, request: bytes, response: bytes) -> None:
         """Keep the bodies of an exchange where that was asked for."""
@@ -152,7 +152,7 @@ class Exchange:
     path: str
     """Path and query below the upstream's base URL."""
     headers: Mapping[str, str]
-    door: Way
+    way: Way
     patience: Patience
     counting: bool = False
     """Tokens are only counted: nothing to meter."""
@@ -226,12 +226,12 @@ class Exchange:
         url = self.admitted.base_url + self.path
         stream = None if self.counting else self.ask.stream
         while True:
-            while held := self.door.held():
+            while held := self.way.held():
                 if not await self._wait(time.monotonic(), held, "hold"):
                     return self._give_up("hold")
             begun = time.monotonic()
             self._read = bytearray()
-            outcome = await self.door.post(url, self.ask.body, self.headers, stream=stream, read=self._read)
+            outcome = await self.way.post(url, self.ask.body, self.headers, stream=stream, read=self._read)
             self._read = None
             if isinstance(outcome, Reply):
                 return self._judged(outcome)
@@ -249,7 +249,7 @@ class Exchange:
         self._retries += 1
         seconds = broken.retry_after or self.patience.back_off(self._retries - 1)
         if broken.status in HOLDING and broken.retry_after:
-            self.door.hold(broken.retry_after)
+            self.way.hold(broken.retry_after)
         if self._retries >= self.patience.attempts:
             await self._wait(begun, 0.0, broken.why)
             return False

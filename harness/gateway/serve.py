@@ -32,7 +32,7 @@ from harness.gateway.record import Recorder
 if TYPE_CHECKING:
     import uvicorn
 
-    from harness.gateway.door import Door
+    from harness.gateway.wire import Wire
 
 _START_S = 10.0
 _STOP_S = 2
@@ -64,7 +64,7 @@ class Gateway:
         self._patience = patience or Patience()
         self._run = Purse(None if run_usd is None else micro(run_usd))
         self._admitted: dict[str, Admitted] = {}
-        self._doors: dict[tuple[str, str | None], Door] = {}
+        self._wires: dict[tuple[str, str | None], Wire] = {}
         self._ready = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._server: uvicorn.Server | None = None
@@ -112,7 +112,7 @@ class Gateway:
         token = secrets.token_urlsafe(24)
         self._admitted[token] = Admitted(
             base_url=upstream.base_url.rstrip("/"),
-            door_key=(f"{parts.scheme}://{parts.netloc}", upstream.api_key),
+            wire_key=(f"{parts.scheme}://{parts.netloc}", upstream.api_key),
             model=model,
             account=Account(self._prices, model, limits, self._run),
             deadline=deadline,
@@ -149,7 +149,7 @@ class Gateway:
 
         from harness.gateway.app import App
 
-        app = App(self._admitted.get, self._door, self._patience)
+        app = App(self._admitted.get, self._wire, self._patience)
         config = uvicorn.Config(
             app,
             lifespan="off",
@@ -171,18 +171,18 @@ class Gateway:
         try:
             await server.serve(sockets=[listener])
         finally:
-            for door in self._doors.values():
-                await door.close()
+            for wire in self._wires.values():
+                await wire.close()
 
-    def _door(self, admitted: Admitted) -> Door:
-        """The door to the attempt's upstream, opened at its first call."""
-        from harness.gateway.door import Door
+    def _wire(self, admitted: Admitted) -> Wire:
+        """The wire to the attempt's upstream, opened at its first call."""
+        from harness.gateway.wire import Wire
 
-        door = self._doors.get(admitted.door_key)
-        if door is None:
-            origin, key = admitted.door_key
-            door = self._doors[admitted.door_key] = Door(origin, key, self._patience.stall_s)
-        return door
+        wire = self._wires.get(admitted.wire_key)
+        if wire is None:
+            origin, key = admitted.wire_key
+            wire = self._wires[admitted.wire_key] = Wire(origin, key, self._patience.stall_s)
+        return wire
 
 
 async def _close(admitted: Admitted) -> None:

@@ -22,7 +22,7 @@ _SHORTEST_KEY = 12
 _PASSED_ON = ("anthropic-version", "anthropic-beta")
 
 
-class Door:
+class Wire:
     """Connections to one origin with one key; used inside one event loop."""
 
     def __init__(self, origin: str, api_key: str | None, stall_s: float) -> None:
