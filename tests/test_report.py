@@ -1,6 +1,7 @@
 """The report parser: lenient reading with places, the exact form back and forth, and hostile replies."""
 
 import time
+from typing import Literal
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from graders.report import (
     HEADING,
     LABELS,
     MAX_CHARS,
+    MAX_LINES,
     SECTIONS,
     ChangedFile,
     Deviation,
@@ -118,7 +120,7 @@ NOTE = st.builds(lambda kind, text: Text(f"{kind} mismatch: {text}"), st.sampled
 @st.composite
 def reports(draw: st.DrawFn) -> Report:
     deviations = tuple(draw(st.lists(DEVIATION, max_size=3)))
-    status = "NO" if deviations else "YES"
+    status: Literal["YES", "NO"] = "NO" if deviations else "YES"
     files = tuple(draw(st.lists(FILE, max_size=4)))
     return Report(
         status=Status(status, status, True),
@@ -442,6 +444,13 @@ def test_hostile_replies_are_read_in_bounded_time(name: str) -> None:
 def test_what_is_not_read_is_told(name: str) -> None:
     (problem, *_) = parse(HOSTILE[name]).problems
     assert str(MAX_CHARS) in problem
+
+
+@pytest.mark.parametrize("filler", ["\n" * MAX_LINES, ("x" * 99 + "\n") * (MAX_CHARS // 100)])
+def test_what_stands_past_the_cap_is_not_read(filler: str) -> None:
+    (problem,) = parse(f"## {HEADING}\n{filler}### ISSUES FOUND:\n").problems
+    assert "only" in problem
+    assert parse(f"## {HEADING}\n{filler}### ISSUES FOUND:\n").sections == ()
 
 
 def test_texts_of_a_hostile_report_can_be_stored() -> None:

@@ -1,12 +1,13 @@
 """R1 to R11 as a table: every report with the outcome it owes in each check, honest look-alikes included."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
 from graders.report import HEADING, LABELS
 from graders.report_format import ReportFormat
-from graders.rulekit import BASE, case
+from graders.rulekit import BASE, CONTRACT, case, task
 from harness.core.records import CheckResult, Grade, Outcome, Severity
 
 APP = """from fastapi import APIRouter, FastAPI
@@ -57,6 +58,12 @@ def report(
         f"{heading}\n\n### CONFORMITY STATUS: {status}\n\n### DEVIATIONS:\n{deviations}\n{divider}"
         f"### FILES CHANGED:\n{files}\n\n### ISSUES FOUND:\n{issues}\n"
     )
+
+
+def swapped(one: int, other: int) -> str:
+    lines = deviation().split("\n")
+    lines[one], lines[other] = lines[other], lines[one]
+    return "\n".join(lines)
 
 
 def no(**fields: str) -> str:
@@ -150,6 +157,7 @@ TABLE: list[tuple[str, str, Mapping[str, str]]] = [
     ("a further section", GOOD_YES + "\n### TESTS RUN:\n- all\n", fails("R3")),
     ("a further section between", GOOD_YES.replace("### ISSUES", "### NOTES\n\n### ISSUES"), fails("R3")),
     ("a small heading inside a section", GOOD_YES + "\n##### Detail\n- more\n", {}),
+    ("a further section of level 4", GOOD_YES + "\n#### Detail\n- more\n", fails("R3")),
     ("a section twice", GOOD_YES + "\n### ISSUES FOUND:\n- more\n", fails("R3")),
     ("title in other case", GOOD_YES.replace("DEVIATIONS:", "Deviations:"), fails("R3")),
     ("title of level 5", GOOD_YES.replace("### DEVIATIONS", "##### DEVIATIONS"), fails("R3")),
@@ -191,7 +199,9 @@ TABLE: list[tuple[str, str, Mapping[str, str]]] = [
     ("an empty Justification", no(Justification=""), fails("R5")),
     ("a label in lower case", report("NO", deviation().replace("File", "file")), fails("R5")),
     ("a label in plural", report("NO", deviation().replace("Endpoint", "Endpoints")), fails("R5")),
-    ("labels out of order", report("NO", "\n".join(reversed(deviation().split("\n")))), fails("R5")),
+    ("File before Endpoint", report("NO", swapped(0, 1)), fails("R5")),
+    ("Justification before Deviation", report("NO", swapped(2, 3)), fails("R5")),
+    ("labels from last to first", report("NO", "\n".join(reversed(deviation().split("\n")))), fails("R5")),
     (
         "a deviation without labels",
         report("NO", "- GET /items answers 201"),
@@ -356,6 +366,13 @@ def test_routes_of_the_app(source: str, outcome: Outcome) -> None:
     check = graded.check("R6")
     assert check is not None
     assert check.outcome is outcome
+
+
+def test_a_websocket_that_only_the_contracts_text_names() -> None:
+    on = replace(task(), contract=CONTRACT + "- [C-03] `WEBSOCKET /live/{room}` tells of changes.\n")
+    check = ReportFormat().grade(case(reply=no(Endpoint="WEBSOCKET /live/{id}"), on=on)).check("R6")
+    assert check is not None
+    assert check.outcome is Outcome.PASS
 
 
 def test_routes_in_tests_are_not_the_app() -> None:
