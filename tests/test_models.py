@@ -8,6 +8,7 @@ import math
 import os
 import shlex
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -28,6 +29,8 @@ from graders import rulekit
 from harness.agents.messages import Messages
 from harness.core import plugins
 from harness.core.delivery import Delivery, Habit, Moment, Step
+from harness.core.ports import Case
+from harness.core.records import Evidence, Outcome, Tree, Witness
 from harness.core.task import Task, glob_match
 from harness.core.transcript import Event, transcript
 from harness.models.script import Materials, ScriptedCall, Turn, commit_command, reference_script
@@ -270,6 +273,34 @@ def test_the_careless_player_leaves_the_right_code_and_a_trail(sandbox: LocalSan
     assert git(sandbox.root.parent / "origin.git", "log", "-1", "--format=%s", "main") == "Sprint 7: Add items\n"
     assert "Co-Authored-By: Claude" in git(sandbox.root, "log", "-1", "--format=%B")
     compile(found["app/later.py"], "later.py", "exec")
+
+
+def failed_rules(sandbox: LocalSandbox, player: str) -> set[str]:
+    """Ids of the rules that a player breaks when it delivers a small, right change."""
+    facts: Any = rulekit.FACTS["app"]
+    task = rulekit.task(app={**facts, "test": f"{sys.executable} -m pytest -q"})
+    items = DELIVERY.files["app/items.py"]
+    small = replace(DELIVERY, files={"app/items.py": items}, deleted=(), commit="Add an item")
+    reply, events = play(sandbox, script(player, materials(small, on=task)))
+    found = Evidence(
+        transcript=transcript(events),
+        reply=reply,
+        base=Tree.of(SEED),
+        final=Tree.of(left(sandbox)),
+        history=rulekit.history(rulekit.commit(git(sandbox.root, "log", "-1", "--format=%B").strip())),
+        witness=Witness(),
+    )
+    rules = [plugins.load("graders.rules", name)() for name in plugins.names("graders.rules")]
+    return {type(rule).__name__ for rule in rules if rule.judge(Case(task, found)).outcome is Outcome.FAIL}
+
+
+def test_the_oracle_breaks_no_rule(sandbox: LocalSandbox) -> None:
+    assert failed_rules(sandbox, "oracle") == set()
+
+
+def test_the_careless_player_breaks_rules_of_every_kind(sandbox: LocalSandbox) -> None:
+    broken = {"P1", "P2", "P3", "P4", "P5", "P6", "P7", "P9", "P10", "G1", "G2", "S4", "S6", "S8"}
+    assert failed_rules(sandbox, "careless") >= broken
 
 
 def test_the_server_that_the_careless_player_starts_is_dead_when_its_command_ends(tmp_path: Path) -> None:
