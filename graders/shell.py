@@ -34,9 +34,13 @@ MAX_DEPTH = 100
 """Deepest nesting of syntax that is read."""
 MAX_TURNS = 8
 """Most turns of a loop that are read."""
+MAX_VALUE = 20_000
+"""Longest value of a variable that is kept, in characters."""
 
-# A broken pipeline costs the parser quadratic time and memory in the number of its bars.
-_MANY_BARS = re.compile(r"(?:[^|\n]{0,200}\|\s*){300}")
+MAX_BARS = 300
+"""Longest pipeline that is parsed: a broken one costs the parser quadratic time and memory."""
+# The parser takes a word that goes on in the next line for two.
+_SPLIT_WORD = re.compile(r"(?<=\w)\\\n(?=\w)")
 _LANGUAGE = Language(tree_sitter_bash.language())
 _PASSING = frozenset(
     {
@@ -165,7 +169,7 @@ class Shell:
 
     def parse(self, text: str) -> tuple[Node, bool] | None:
         """Syntax of a text and whether it was read to its end; None where it is too costly to parse."""
-        if self._parsed > MAX_TOTAL or _MANY_BARS.search(text, 0, MAX_TEXT):
+        if self._parsed > MAX_TOTAL or _is_endless_pipeline(text[:MAX_TEXT]):
             return None
         whole = len(text) <= MAX_TEXT
         source = text if whole else text[: text.rfind("\n", 0, MAX_TEXT) + 1]
@@ -198,7 +202,7 @@ class _Reading:
 
     def text(self, text: str, scope: _Scope) -> None:
         """Read shell text in a scope, which it changes as a shell would."""
-        parsed = self.shell.parse(text.replace("\0", ""))
+        parsed = self.shell.parse(_SPLIT_WORD.sub("", text.replace("\0", "")))
         if parsed is None:
             self._hole(scope)
             return
@@ -280,6 +284,8 @@ class _Reading:
             values = self._fields(value.named_children, scope)
         else:
             values = [self._words(scope).one(value)]
+        if sum(map(len, values)) > MAX_VALUE:
+            values = [HOLE]
         scope.variables[key] = tuple(values)
         return key, " ".join(values)
 
@@ -570,6 +576,18 @@ class _Reading:
                 self.text(started.text, scope)
             elif started.argv and started.argv[0]:
                 self._run(Command(started.argv, via=scope.via, cwd=scope.cwd, background=scope.background), scope)
+
+
+def _is_endless_pipeline(text: str) -> bool:
+    if text.count("|") < MAX_BARS:
+        return False
+    bars, goes_on = 0, False
+    for line in text.split("\n"):
+        bars = line.count("|") + (bars if goes_on else 0)
+        if bars >= MAX_BARS:
+            return True
+        goes_on = line.rstrip().endswith("|") or (goes_on and not line.strip())
+    return False
 
 
 def _positional(args: Sequence[str]) -> dict[str, tuple[str, ...]]:
