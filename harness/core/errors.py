@@ -30,17 +30,19 @@ class Policy:
 
     retry: bool
     """Infrastructure: another attempt may succeed without anybody changing anything."""
+    counts: bool
+    """The attempt stands in the rates. No cause's does: a failure is never a score, it lowers the coverage."""
     owed: bool
     """The trial stays owed: `resume` plans it again."""
 
 
 POLICY: dict[Cause, Policy] = {
-    Cause.SANDBOX: Policy(retry=True, owed=True),
-    Cause.PROVIDER: Policy(retry=True, owed=True),
-    Cause.TASK: Policy(retry=False, owed=True),
-    Cause.GRADER: Policy(retry=False, owed=True),
-    Cause.HARNESS: Policy(retry=False, owed=True),
-    Cause.CANCELLED: Policy(retry=False, owed=True),
+    Cause.SANDBOX: Policy(retry=True, counts=False, owed=True),
+    Cause.PROVIDER: Policy(retry=True, counts=False, owed=True),
+    Cause.TASK: Policy(retry=False, counts=False, owed=True),
+    Cause.GRADER: Policy(retry=False, counts=False, owed=True),
+    Cause.HARNESS: Policy(retry=False, counts=False, owed=True),
+    Cause.CANCELLED: Policy(retry=False, counts=False, owed=True),
 }
 
 

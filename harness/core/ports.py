@@ -204,6 +204,8 @@ class Metered:
     cost: Cost
     calls: int
     waited_s: float = 0.0
+    unsettled_micro_usd: int = 0
+    """The most that calls which broke or were cut off may have cost beyond `cost`."""
 
 
 # --- graders -----------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from harness.core.digest import digest, sha256
-from harness.core.errors import Cause
+from harness.core.errors import POLICY, Cause
 
 SCHEMA_VERSION = 1
 
@@ -419,7 +419,7 @@ class Validity(Record):
 
     @property
     def valid(self) -> bool:
-        return self.cause is None
+        return self.cause is None or POLICY[self.cause].counts
 
     def __str__(self) -> str:
         return "valid" if self.cause is None else f"invalid:{self.cause}"

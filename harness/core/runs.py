@@ -55,12 +55,16 @@ class RunManifest(Record):
     """Kind of sandbox that the run uses; never changed on the way."""
     attempts: int = 2
     """Most attempts a trial gets when infrastructure fails."""
+    budget_usd: float | None = None
+    """Cap on the money of all attempts together; None: no cap."""
     price_date: str
     kickoff_digest: str
     arms: tuple[Arm, ...]
     tasks: tuple[PlannedTask, ...]
     trials: tuple[PlannedTrial, ...]
     """In the order in which they start."""
+    superseded: tuple[PlannedTrial, ...] = ()
+    """Trials of an earlier plan whose task, agent or toolchain changed since: in no rate, but their money counts."""
 
 
 class AttemptLine(Record):
@@ -76,6 +80,8 @@ class AttemptLine(Record):
     validity: Validity
     usage: Usage = Usage()
     cost: Cost = Cost()
+    unsettled_micro_usd: int = 0
+    """The most that calls which broke or were cut off may have cost beyond `cost`."""
     calls: int = 0
     """Model calls."""
     wall_s: float = 0.0

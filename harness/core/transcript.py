@@ -14,7 +14,9 @@ from pydantic import JsonValue
 
 from harness.core.records import SCHEMA_VERSION, AssistantTurn, Record, ToolCall, ToolResult, Transcript
 
-EventKind = Literal["setup", "kickoff", "assistant", "tool_result", "exchange", "wait", "note", "ended", "sealed"]
+EventKind = Literal[
+    "setup", "kickoff", "assistant", "tool_result", "reserve", "exchange", "wait", "note", "ended", "sealed"
+]
 
 
 class Event(Record):
@@ -24,7 +26,8 @@ class Event(Record):
     `kickoff` {system_digest, text} - what the agent was given;
     `assistant` {turn, text, stop_reason, calls: [{id, name, input}]} - one assistant message;
     `tool_result` {id, text, is_error, exit_code, truncated, seconds} - the answer to one call;
-    `exchange` - one metered call at the gateway; `wait` - time that was not the agent's;
+    `reserve` - money set aside for a turn that is about to be asked for; `exchange` - one metered call at the gateway,
+    which settles every reserve of the same `n`; `wait` - time that was not the agent's;
     `setup`, `note`, `ended`, `sealed` - facts of the harness.
     """
 

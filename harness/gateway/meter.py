@@ -8,7 +8,7 @@ covers both.
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Literal
 
@@ -42,6 +42,8 @@ class Purse:
         self.cap = cap
         self.spent = 0
         self.reserved = 0
+        self.unsettled = 0
+        """What broken calls may have cost beyond what they told; only the outermost purse has to fear it."""
         self._chain: tuple[Purse, ...] = (self, *outer._chain) if outer else (self,)
         self._lock: threading.Lock = outer._lock if outer else threading.Lock()
 
@@ -55,15 +57,19 @@ class Purse:
                 purse.reserved += amount
             return None
 
-    def settle(self, reserved: int, spent: int) -> None:
-        """Give a reservation back and book what the call really cost."""
+    def settle(self, reserved: int, spent: int, unsettled: int = 0) -> None:
+        """Give a reservation back and book what the call really cost, and what it may have cost beyond that.
+
+        An agent's own purse forgets the latter: a provider that breaks calls must not use up an agent's budget.
+        """
         with self._lock:
             for purse in self._chain:
                 purse.reserved -= reserved
                 purse.spent += spent
+            self._chain[-1].unsettled += unsettled
 
     def _fits(self, amount: int) -> bool:
-        return self.cap is None or self.spent + self.reserved + amount <= self.cap
+        return self.cap is None or self.spent + self.unsettled + self.reserved + amount <= self.cap
 
 
 class OverLimit(Exception):
@@ -108,7 +114,7 @@ class Account:
             raise OverLimit(
                 "money",
                 f"this call may cost {worst} micro-USD; of the {owner}'s {full.cap}, {full.spent} are spent and "
-                f"{full.reserved} reserved",
+                f"{full.reserved + full.unsettled} reserved",
                 run_wide=full is self._run,
             )
         return Reservation(worst)
@@ -121,17 +127,25 @@ class Account:
         """
         priced = self._prices.cost(self._model, usage)
         cost = Cost(micro_usd=priced.micro_usd, complete=priced.complete and exact)
-        self._purse.settle(reservation.micro_usd or 0, cost.micro_usd)
+        reserved = reservation.micro_usd or 0
+        unsettled = 0 if exact else max(0, reserved - cost.micro_usd)
+        self._purse.settle(reserved, cost.micro_usd, unsettled)
         with self._lock:
             now = self._metered
-            self._metered = Metered(now.usage + usage, now.cost + cost, now.calls + call, now.waited_s)
+            self._metered = replace(
+                now,
+                usage=now.usage + usage,
+                cost=now.cost + cost,
+                calls=now.calls + call,
+                unsettled_micro_usd=now.unsettled_micro_usd + unsettled,
+            )
         return cost
 
     def waited(self, seconds: float) -> None:
         """Count time that was not the agent's."""
         with self._lock:
             now = self._metered
-            self._metered = Metered(now.usage, now.cost, now.calls, now.waited_s + seconds)
+            self._metered = replace(now, waited_s=now.waited_s + seconds)
 
     def metered(self) -> Metered:
         """Everything counted so far."""
