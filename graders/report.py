@@ -30,6 +30,8 @@ _ENDPOINTS = re.compile(
     rf"\b(?P<methods>(?:{_METHODS})(?:\s*[,/|&+]\s*(?:{_METHODS})){{0,6}})\s+(?P<route>/\S*)", re.IGNORECASE
 )
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
+_FENCE = re.compile(r" {0,3}(?P<marks>`{3,}|~{3,})(?P<info>[^`]*)$")
+_FORM = re.compile(r"YES\s*/\s*NO")
 _BULLET = re.compile(r"^(?:[-*+]|\d{1,9}[.)])\s+")
 _LABEL = re.compile(rf"(?P<open>\*{{1,3}}|_{{1,3}}|`)?\s*(?P<label>(?P<name>{'|'.join(LABELS)})s?)\s*", re.IGNORECASE)
 _OTHER_LABEL = re.compile(r"\*\*(?P<label>[^*/]{1,40}?)\s*(?::\*\*|\*\*\s*:)\s*(?P<text>.*)")
@@ -312,22 +314,32 @@ def _bounded(reply: str) -> tuple[str, tuple[str, ...]]:
 
 
 def _document(text: str) -> list[_Block]:
-    """The blocks of the text, or of the one fence around all of it."""
+    """The blocks of the text; where no heading outside a fence announces a report, those of the fence that holds one.
+
+    A fence in prose counts only when it begins with the report and has a status: a form that is quoted is no report.
+    """
     tokens = _block_parser().parse(text)
     blocks = _blocks(tokens, 1)
-    if any(block.kind == "heading" and _announces(block) for block in blocks):
+    if any(map(_announces, blocks)):
         return blocks
+    for inner, first_line, whole in _fenced(text, tokens):
+        inside = _blocks(_block_parser().parse(inner), first_line)
+        if any(map(_announces, inside if whole else inside[:1])):
+            return inside
+    return blocks
+
+
+def _fenced(text: str, tokens: Sequence[Token]) -> Iterator[tuple[str, int, bool]]:
+    """Text inside a fence, its first line, and whether the fence stands around the whole reply."""
     lines = text.split("\n")
     filled = [index for index, line in enumerate(lines) if line.strip()]
-    if not filled or not (opener := re.match(r" {0,3}(`{3,}|~{3,})[^`]*$", lines[filled[0]])):
-        return blocks
-    first, last = filled[0] + 1, filled[-1]
-    closer = re.fullmatch(r" {0,3}(`{3,}|~{3,})\s*", lines[last])
-    closed = closer is not None and closer[1].startswith(opener[1]) and last >= first
-    if not closed and len(tokens) != 1:
-        return blocks
-    inner = lines[first:last] if closed else lines[first:]
-    return _blocks(_block_parser().parse("\n".join(inner)), first + 1)
+    opener = _FENCE.match(lines[filled[0]]) if filled else None
+    closer = _FENCE.match(lines[filled[-1]].rstrip()) if filled else None
+    if opener and closer and len(filled) > 1 and not closer["info"] and closer["marks"].startswith(opener["marks"]):
+        yield "\n".join(lines[filled[0] + 1 : filled[-1]]), filled[0] + 2, True
+    for token in tokens:
+        if token.type == "fence" and token.level == 0 and token.map and not _FORM.search(token.content):
+            yield token.content, token.map[0] + 2, len(tokens) == 1
 
 
 def _blocks(tokens: Sequence[Token], first_line: int) -> list[_Block]:
@@ -363,12 +375,12 @@ def _heading(inline: Token, opened: Token, line: int) -> _Block:
 
 
 def _announces(block: _Block) -> bool:
-    return HEADING in block.text.upper()
+    return block.kind == "heading" and HEADING in block.text.upper()
 
 
 def _region(blocks: list[_Block]) -> tuple[tuple[Heading, ...], list[_Block]]:
     """The headings that announce a report, and the blocks of the first report; all blocks where none is announced."""
-    places = [index for index, block in enumerate(blocks) if block.kind == "heading" and _announces(block)]
+    places = [index for index, block in enumerate(blocks) if _announces(block)]
     exact = [index for index in places if blocks[index].text == HEADING]
     chosen = exact or places[:1]
     headings = tuple(Heading(blocks[at].text, blocks[at].level, blocks[at].line) for at in chosen)

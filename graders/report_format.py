@@ -16,6 +16,7 @@ from typing import ClassVar
 
 from pydantic import JsonValue
 
+from graders.addedlines import inert
 from graders.report import HEADING, LABELS, SECTIONS, Deviation, Endpoint, Field, Report, endpoints, normal_route, parse
 from graders.report import plain as visible
 from graders.rulekit import Ruling, decide, failed, not_applicable, passed
@@ -24,6 +25,7 @@ from harness.core.records import CheckResult, Finding, Grade, Outcome, Place, Se
 from harness.core.task import Task
 
 _QUOTE = 200
+_MESSAGE = 600
 _MOST_FINDINGS = 50
 _MOST_FILES = 2_000
 _MOST_BYTES = 500_000
@@ -71,7 +73,7 @@ def _result(name: str, ruling: Ruling, facts: dict[str, JsonValue]) -> CheckResu
     return CheckResult(
         id=name,
         outcome=ruling.outcome,
-        findings=tuple(found.model_copy(update={"quote": found.quote[:_QUOTE]}) for found in kept),
+        findings=kept,
         reason=f"{more} further findings are not listed" if more else ruling.reason,
         severity=Severity.MINOR if name == "R11" else Severity.MAJOR,
         source=Source.PROMPT,
@@ -83,7 +85,8 @@ def _result(name: str, ruling: Ruling, facts: dict[str, JsonValue]) -> CheckResu
 def _finding(message: str, section: str, line: int, quote: str = "", severity: Severity | None = None) -> Finding:
     place = Place(section=section, line=line or None)
     where = f"line {line}: " if line else ""
-    return Finding(message=where + message, place=place, quote=quote, severity=severity)
+    quoted = inert(quote[:_QUOTE])
+    return Finding(message=where + inert(message[:_MESSAGE]), place=place, quote=quoted, severity=severity)
 
 
 # --- R1 to R4: can it be parsed ------------------------------------------------------------------------------------
@@ -130,7 +133,7 @@ def _r3(report: Report, case: Case) -> Ruling:
     seen: list[str] = []
     for section in report.sections:
         if section.name is None:
-            findings.append(_finding("a further section", section.title[:_QUOTE], section.line, section.title))
+            findings.append(_finding("a further section", inert(section.title[:_QUOTE]), section.line, section.title))
             continue
         if section.name in seen:
             findings.append(_finding("the section stands once more", section.name, section.line))

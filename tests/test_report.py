@@ -188,6 +188,7 @@ def test_a_status_below_its_heading_reads_but_is_not_exact() -> None:
         f"\n~~~\n## {HEADING}\n~~~\n\n",
         f"```\n## {HEADING}\n```json\n{{}}\n```\ntext\n```",
         f"```\n## {HEADING}\n",
+        f"Before\n\n```\n## {HEADING}\n```\n\nafter\n",
         f"```bash\npytest\n```\n\n## {HEADING}\n\n```\nx\n```",
     ],
 )
@@ -199,7 +200,8 @@ def test_the_heading_is_read_in_every_markdown_form(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        f"Before\n\n```\n## {HEADING}\n```\n\nafter\n",
+        f"Before\n\n```\ntext\n\n## {HEADING}\n```\n\nafter\n",
+        f"Before\n\n```\n## {HEADING}\n### CONFORMITY STATUS: [YES/NO]\n```\n\nafter\n",
         f"<!--\n## {HEADING}\n-->\n",
         f"<div>\n## {HEADING}\n</div>\n",
         f"    ## {HEADING}\n",

@@ -108,6 +108,8 @@ TABLE: list[tuple[str, str, Mapping[str, str]]] = [
     ("two deviations", report("NO", TWO), {}),
     ("one outer fence", f"```markdown\n{GOOD_NO}```\n", {}),
     ("an outer fence that holds another", f"```\n{GOOD_YES.replace('- none', '- see') }\n```json\n1\n```\n```", {}),
+    ("prose around the fence", f"Done:\n\n```markdown\n{GOOD_NO}```\n\nRegards\n", {}),
+    ("a fence beside the report", f"{GOOD_YES}\n```\n{GOOD_NO}```\n", {}),
     ("prose around it", f"Done.\n\n{GOOD_YES}\nRegards\n", {}),
     ("Windows line ends", GOOD_NO.replace("\n", "\r\n"), {}),
     ("no break space in the heading", report(heading="## BACKEND\u00a0IMPLEMENTATION REPORT"), {}),
@@ -123,7 +125,8 @@ TABLE: list[tuple[str, str, Mapping[str, str]]] = [
     # R1
     ("no report", "Nothing was changed.", NO_REPORT),
     ("an empty reply", "", NO_REPORT),
-    ("a report that is only quoted in a fence", f"As asked:\n\n```\n{GOOD_YES}```\n\nDone.\n", NO_REPORT),
+    ("the form quoted in a fence", f"As asked:\n\n```\n{report('[YES/NO]')}```\n\nDone.\n", NO_REPORT),
+    ("a report inside a longer fence", f"As asked:\n\n```\nIt reads:\n\n{GOOD_YES}```\n\nDone.\n", NO_REPORT),
     ("heading of level 1", report(heading=f"# {HEADING}"), fails("R1")),
     ("heading of level 3", report(heading=f"### {HEADING}"), fails("R1")),
     ("heading in other case", report(heading="## Backend Implementation Report"), fails("R1")),
@@ -331,6 +334,13 @@ def test_findings_name_section_line_and_quote() -> None:
     (finding,) = result(no(Endpoint="GET /nothing"), "R6").findings
     assert (finding.place.section, finding.place.line, finding.quote) == ("DEVIATIONS", 6, "GET /nothing")
     assert finding.message == "line 6: neither the contract nor the application has GET /nothing"
+
+
+def test_what_the_agent_wrote_is_inert_in_a_finding() -> None:
+    reply = no(Endpoint="GET /\x1b[31m\u202enothing", File="app/\x07no\ud800.py:1") + "\n### \x1b[2J\n"
+    findings = [finding for check in grade(reply).checks for finding in check.findings]
+    assert {check.id for check in grade(reply).checks if check.findings} == {"R3", "R6", "R7"}
+    assert all(f"{finding.message}{finding.quote}{finding.place}".isprintable() for finding in findings)
 
 
 def test_each_deviation_is_an_opportunity() -> None:

@@ -111,6 +111,7 @@ FILES_TABLE: list[tuple[str, Files, str, str]] = [
     ("ignored by a folder's own list", {**EDITED, "app/local.py": "1"}, "- app/items.py", "pass"),
     ("ignored file listed", {**EDITED, "test.db": "1"}, "- app/items.py\n- test.db", "pass"),
     ("ignored file listed, but untouched", EDITED, "- app/items.py\n- test.db", "fail"),
+    ("what tools leave behind not listed", {**EDITED, ".coverage": "1"}, "- app/items.py", "pass"),
     ("what another folder ignores", {**EDITED, "local.py": "1"}, "- app/items.py", "fail"),
     ("what is not ignored after all", {**EDITED, "keep.db": "1"}, "- app/items.py", "fail"),
     ("braces", {"locales/en.json": "1", "locales/fr.json": "1"}, "- locales/{en,fr}.json", "pass"),
