@@ -23,9 +23,9 @@ def upgrade() -> None:
         sa.Column(
             "updated_at", sa.DateTime(timezone=True), server_default=sa.func.now(), nullable=False
         ),
-        sa.PrimaryKeyConstraint("id", name="pk_rooms"),
-        sa.UniqueConstraint("name", name="uq_rooms_name"),
-        sa.CheckConstraint("capacity > 0", name="ck_rooms_capacity"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_rooms")),
+        sa.UniqueConstraint("name", name=op.f("uq_rooms_name")),
+        sa.CheckConstraint("capacity > 0", name=op.f("ck_rooms_capacity")),
     )
 
 

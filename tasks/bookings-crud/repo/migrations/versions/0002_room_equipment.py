@@ -20,9 +20,9 @@ def upgrade() -> None:
             nullable=False,
         ),
     )
-    op.create_index("ix_rooms_building", "rooms", ["building"])
+    op.create_index(op.f("ix_rooms_building"), "rooms", ["building"])
 
 
 def downgrade() -> None:
-    op.drop_index("ix_rooms_building", table_name="rooms")
+    op.drop_index(op.f("ix_rooms_building"), table_name="rooms")
     op.drop_column("rooms", "equipment")

@@ -27,14 +27,14 @@ def upgrade() -> None:
         sa.Column(
             "updated_at", sa.DateTime(timezone=True), server_default=sa.func.now(), nullable=False
         ),
-        sa.PrimaryKeyConstraint("id", name="pk_bookings"),
-        sa.ForeignKeyConstraint(["room_id"], ["rooms.id"], name="fk_bookings_room_id"),
-        sa.CheckConstraint("ends_at > starts_at", name="ck_bookings_period"),
-        sa.CheckConstraint("attendees > 0", name="ck_bookings_attendees"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_bookings")),
+        sa.ForeignKeyConstraint(["room_id"], ["rooms.id"], name=op.f("fk_bookings_room_id")),
+        sa.CheckConstraint("ends_at > starts_at", name=op.f("ck_bookings_period")),
+        sa.CheckConstraint("attendees > 0", name=op.f("ck_bookings_attendees")),
     )
-    op.create_index("ix_bookings_room_id_starts_at", "bookings", ["room_id", "starts_at"])
+    op.create_index(op.f("ix_bookings_room_id_starts_at"), "bookings", ["room_id", "starts_at"])
 
 
 def downgrade() -> None:
-    op.drop_index("ix_bookings_room_id_starts_at", table_name="bookings")
+    op.drop_index(op.f("ix_bookings_room_id_starts_at"), table_name="bookings")
     op.drop_table("bookings")
