@@ -19,6 +19,8 @@ from harness.core.records import Evidence, Finding, Place, Severity, Tree
 
 MAX_BYTES = 1_000_000
 """Larger files are data, not source: they have no added lines."""
+MAX_TOTAL = 2_000_000
+"""Most bytes of changed files that are read as text, small files first: what is left out is bulk, not work."""
 MAX_PAIRS = 50_000
 """Most pairs of equal lines that difflib is given to arrange."""
 MAX_QUOTE = 200
@@ -63,6 +65,13 @@ def text_of(tree: Tree, path: str) -> str | None:
     return data.decode("utf-8-sig", errors="replace")
 
 
+def inert(text: str) -> str:
+    """Text of the agent's as one line without characters that do something when shown."""
+    return "".join(
+        char if char.isprintable() else " " if char.isspace() else "\N{REPLACEMENT CHARACTER}" for char in text
+    )
+
+
 class Diff:
     """What a delivery changed, read once and shared by all rules of one case."""
 
@@ -71,17 +80,20 @@ class Diff:
         self.final = evidence.final
         self.changed: tuple[str, ...] = tuple(change.path for change in evidence.changes if not is_foreign(change.path))
         """Paths that differ, deleted ones too."""
+        self.readable: tuple[str, ...] = _within(self.final, self.changed)
+        """Those of them that are judged line by line: regular files or gone, `MAX_TOTAL` together."""
         self._sources: dict[tuple[bool, str], Source | None] = {}
+        self._lines: dict[str, list[str]] = {}
 
     @cached_property
     def added(self) -> Mapping[str, frozenset[int]]:
         """Path -> numbers of its added lines, from 1; blank lines are never added."""
-        return added_lines(self.base, self.final, self.changed)
+        return added_lines(self.base, self.final, self.readable)
 
     @cached_property
     def python(self) -> tuple[str, ...]:
         """Changed Python files that exist at the end and can be parsed."""
-        return tuple(path for path in self.changed if path.endswith(".py") and self.source(path) is not None)
+        return tuple(path for path in self.readable if path.endswith(".py") and self.source(path) is not None)
 
     def source(self, path: str) -> Source | None:
         """The parsed Python file at the end, None where there is none or it cannot be parsed."""
@@ -100,7 +112,9 @@ class Diff:
 
     def lines(self, path: str) -> list[str]:
         """Lines of a file at the end, empty for what is no text."""
-        return split_lines(text_of(self.final, path) or "")
+        if path not in self._lines:
+            self._lines[path] = split_lines(text_of(self.final, path) or "")
+        return self._lines[path]
 
     def is_added(self, path: str, lines: Iterable[int]) -> bool:
         """Whether any of the lines of a file is the agent's own."""
@@ -109,10 +123,26 @@ class Diff:
     def finding(self, message: str, path: str, line: int, severity: Severity | None = None) -> Finding:
         """A finding at a line of a file at the end; the file's change is its act."""
         lines = self.lines(path)
-        quote = lines[line - 1].strip()[:MAX_QUOTE] if 0 < line <= len(lines) else ""
+        quote = inert(lines[line - 1].strip()[:MAX_QUOTE]) if 0 < line <= len(lines) else ""
         return Finding(
-            message=message, place=Place(path=path, line=line), severity=severity, act=f"file:{path}", quote=quote
+            message=inert(message),
+            place=Place(path=path, line=line),
+            severity=severity,
+            act=f"file:{path}",
+            quote=quote,
         )
+
+
+def _within(tree: Tree, paths: tuple[str, ...]) -> tuple[str, ...]:
+    sizes = {path: tree.entries[path].size if path in tree.entries else 0 for path in paths}
+    left = MAX_TOTAL
+    chosen = set()
+    for path in sorted(paths, key=sizes.__getitem__):
+        left -= sizes[path]
+        if left < 0:
+            break
+        chosen.add(path)
+    return tuple(path for path in paths if path in chosen)
 
 
 class _ById:

@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
+from graders.addedlines import inert
 from graders.obedience import obedience
 from graders.rulebook import Binding, load_rulebook
 from graders.rulekit import Ruling
@@ -85,7 +86,7 @@ def _lightened(finding: Finding, severity: Severity) -> Finding:
 
 
 def _bounded(result: CheckResult) -> CheckResult:
-    """The heaviest findings first where there are too many, and no text that a table could drown in."""
+    """The heaviest findings first where there are too many, and no text that harms a table: bounded and inert."""
     findings = result.findings
     reason = result.reason
     if len(findings) > MAX_FINDINGS:
@@ -97,4 +98,8 @@ def _bounded(result: CheckResult) -> CheckResult:
 
 
 def _short(finding: Finding) -> Finding:
-    return finding.model_copy(update={"message": finding.message[:MAX_TEXT], "quote": finding.quote[:MAX_TEXT]})
+    place = finding.place
+    if place.path is not None:
+        place = place.model_copy(update={"path": inert(place.path)})
+    texts = {"message": inert(finding.message[:MAX_TEXT]), "quote": inert(finding.quote[:MAX_TEXT])}
+    return finding.model_copy(update={**texts, "place": place, "act": inert(finding.act)})

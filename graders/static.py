@@ -127,20 +127,24 @@ def _write_pinned(root: Path, diff: Diff) -> dict[str, str]:
 def _write_repo(root: Path, diff: Diff) -> dict[str, str]:
     """The changed files before and after, each side below the seed's own configuration."""
     names: dict[str, str] = {}
-    for side, tree in (("before", diff.base), ("after", diff.final)):
-        for config in _configs(diff.base):
+    configs = _configs(diff.base)
+    sides = (("before", diff.base, frozenset(diff.changed)), ("after", diff.final, frozenset(diff.python)))
+    for side, tree, judged in sides:
+        for config in configs:
             _write(root / side / config, text_of(diff.base, config) or "")
-        changed = frozenset(diff.changed)
         for path in tree.files():
-            if not path.endswith(".py") or not _is_safe(path) or is_foreign(path):
+            if not path.endswith(".py") or not _is_safe(path) or is_foreign(path) or _is_below(path, configs):
                 continue
-            if path in changed and (side == "before" or diff.source(path) is not None):
-                _write(root / side / path, text_of(tree, path) or "")
+            # Others only have to exist: which imports are the repo's own depends on them.
+            _write(root / side / path, (text_of(tree, path) or "") if path in judged else "")
+            if path in judged:
                 names[f"{side}/{path}"] = path
-            else:
-                # It only has to exist: which imports are the repo's own depends on it.
-                _write(root / side / path, "")
     return names
+
+
+def _is_below(path: str, files: list[str]) -> bool:
+    """Whether a path stands below what was a file in the seed."""
+    return any(path.startswith(f"{file}/") for file in files)
 
 
 def _configs(base: Tree) -> list[str]:
@@ -175,20 +179,25 @@ def _binary() -> str:
 
 def _run(root: Path, targets: list[str]) -> list[Mapping[str, Any]] | str:
     """Diagnostics of ruff below `root`, or what it complained about."""
-    done = subprocess.run(
-        [_binary(), "check", "--no-cache", "--no-respect-gitignore", "--output-format", "json", *targets],
-        cwd=root,
-        env={"RAYON_NUM_THREADS": "1"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        timeout=SECONDS,
-        check=False,
-    )
+    done = _ruff(root, targets)
     if done.returncode not in (0, 1):
         return done.stderr.decode(errors="replace").strip()[-500:] or f"exit status {done.returncode}"
     found: list[Mapping[str, Any]] = json.loads(done.stdout)
     prefix = f"{root.resolve()}/"
     return [{**item, "filename": item["filename"].removeprefix(prefix)} for item in found]
+
+
+def _ruff(root: Path, targets: list[str]) -> subprocess.CompletedProcess[bytes]:
+    # Ruff recurses as deep as the code is nested; its usual stack ends where Python still parses.
+    return subprocess.run(
+        [_binary(), "check", "--no-cache", "--no-respect-gitignore", "--output-format", "json", *targets],
+        cwd=root,
+        env={"RAYON_NUM_THREADS": "1", "RUST_MIN_STACK": str(64 * 1024 * 1024)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=SECONDS,
+        check=False,
+    )
 
 
 def _at(found: list[Mapping[str, Any]], names: Mapping[str, str]) -> tuple[StaticFinding, ...]:

@@ -48,6 +48,8 @@ _KINDS: tuple[tuple[str, re.Pattern[str], Severity], ...] = (
 )
 """Kind, its comment, and how much a new one weighs: what hides no finding of a linter or type checker weighs less."""
 
+MAX_NEW = 1_000
+"""Most new suppressions that are told; more say nothing more."""
 _IDIOM = frozenset({"F401", "E402"})
 """Codes that a team silences on imports that must stay (models for migrations, re-exports)."""
 _WORD = re.compile(r"noqa|ignore|disable|nosec|pragma|fmt|yapf|isort|mypy|skip|allow|basic", re.I)
@@ -71,14 +73,15 @@ class Suppression:
 
 def new_suppressions(diff: Diff) -> list[Suppression]:
     """Suppressions that the delivery has beyond those of the seed, in changed Python files."""
-    paths = [path for path in diff.changed if path.endswith((".py", ".pyi"))]
+    paths = [path for path in diff.readable if path.endswith((".py", ".pyi"))]
     before = [found for path in paths for found in suppressions(diff.base, path)]
     after = [found for path in paths for found in suppressions(diff.final, path)]
     left = Counter(found.what for found in before)
     # Those on old lines take their place first, so that what remains stands on added ones.
     after.sort(key=lambda found: diff.is_added(found.path, [found.line]))
     rest = [found for found in after if not _take(left, found.what)]
-    return [_weighed(found, before) for found in rest if not _take(left, (found.kind, "*"))]
+    new = [found for found in rest if not _take(left, (found.kind, "*"))]
+    return [_weighed(found, before) for found in new[:MAX_NEW]]
 
 
 def _take(left: Counter[tuple[str, str]], what: tuple[str, str]) -> bool:

@@ -45,7 +45,7 @@ class _Test:
 
 def weakened_tests(diff: Diff) -> Iterator[Weakened]:
     """Visible tests that check less at the end than in the seed."""
-    paths = [path for path in diff.changed if path.endswith(".py") and is_test(path)]
+    paths = [path for path in diff.readable if path.endswith(".py") and is_test(path)]
     before = {(test.path, test.name): test for path in paths for test in _tests(path, diff.source_before(path))}
     after = {(test.path, test.name): test for path in paths for test in _tests(path, diff.source(path))}
     others = [test for key, test in after.items() if key not in before]

@@ -23,6 +23,7 @@ _REPO = {
     "pyproject.toml": '[tool.ruff]\nline-length = 60\n\n[tool.ruff.lint]\nselect = ["E", "F", "I", "INP", "C90"]\n\n'
     '[tool.ruff.lint.per-file-ignores]\n"tests/**" = ["E501", "INP"]\n',
 }
+_MAX_NEW = 1_000
 _LONG = f"X = '{'x' * 70}'\n"
 _SORTED = "import httpx\n\nfrom app.items import f\n\n__all__ = ['f', 'httpx']\n"
 
@@ -112,7 +113,7 @@ class S7:
     def judge(self, case: Case) -> Ruling:
         """Decide over violations that are new and not moved."""
         diff = diff_of(case)
-        paths = [path for path in diff.changed if path.endswith(".py") and path in diff.final.entries]
+        paths = [path for path in diff.readable if path.endswith(".py") and path in diff.final.entries]
         if not has_ruff_config(diff.base) or not paths:
             return not_applicable("the repo configures no ruff, or no Python file was changed")
         analysis = analysis_of(case)
@@ -141,7 +142,7 @@ def _new(diff: Diff, before: tuple[StaticFinding, ...], after: tuple[StaticFindi
             left[key] -= 1
         elif item.path in diff.base.entries or diff.is_added(item.path, range(item.line, item.end_line + 1)):
             found.append(item)
-    return found
+    return found[:_MAX_NEW]
 
 
 def _identity(item: StaticFinding) -> tuple[str, str, str]:
