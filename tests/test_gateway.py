@@ -79,6 +79,12 @@ class ScriptedUpstream(ThreadingHTTPServer):
         self.seen: list[Seen] = []
         self.lock = threading.Lock()
         self.release = threading.Event()
+        self.bears: int | None = None
+        """Calls at once that are not refused, None: any number."""
+        self.busy = 0
+        self.crowd = 0
+        """Most calls at once so far."""
+        self.refused = 0
 
     @property
     def url(self) -> str:
@@ -98,9 +104,21 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
     def do_POST(self) -> None:
+        with self.server.lock:
+            self.server.busy += 1
+            self.server.crowd = max(self.server.crowd, self.server.busy)
+            too_many = self.server.bears is not None and self.server.busy > self.server.bears
+            self.server.refused += too_many
+        try:
+            self._post(Turn(429) if too_many else None)
+        finally:
+            with self.server.lock:
+                self.server.busy -= 1
+
+    def _post(self, instead: Turn | None) -> None:
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         headers = {name.lower(): value for name, value in self.headers.items()}
-        turn = self.server.take(Seen(self.path, headers, body, time.monotonic()))
+        turn = instead or self.server.take(Seen(self.path, headers, body, time.monotonic()))
         self.server.release.wait(turn.delay_s)
         if turn.drop:
             self.close_connection = True
@@ -481,7 +499,7 @@ def test_a_closed_attempt_is_refused_and_counted(bench: Callable[..., Bench]) ->
         one.create()
     assert one.gateway.late(one.token) == 1
     assert one.gateway.close_admission(one.token) == before
-    assert len(one.events) == 1
+    assert [kind for kind, _ in one.events] == ["reserve", "exchange"]
 
 
 def test_an_upstream_that_is_no_address_is_the_users_to_mend(bench: Callable[..., Bench]) -> None:
@@ -894,8 +912,9 @@ def test_a_record_that_cannot_be_written_is_the_harness_fault(bench: Callable[..
     assert problem is not None
     assert (problem.cause, problem.message) == (
         Cause.HARNESS,
-        "recording an event of kind exchange: OSError: no space left",
+        "recording an event of kind reserve: OSError: no space left",
     )
+    assert one.upstream.seen == []
 
 
 def test_importing_the_gateway_loads_no_server() -> None:
@@ -905,3 +924,91 @@ def test_importing_the_gateway_loads_no_server() -> None:
     program = "import sys, harness.gateway; print([m for m in ('uvicorn', 'starlette', 'httpx2') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+# --- bad days -------------------------------------------------------------------------------------------------------
+
+
+def test_money_is_on_record_before_a_turn_begins(bench: Callable[..., Bench]) -> None:
+    one = bench()
+    one.upstream.script = [Turn(cut_after=3), Turn()]
+    one.stream()
+    first, second = one.of("reserve")
+    assert [kind for kind, _ in one.events if kind != "wait"] == ["reserve", "reserve", "exchange"]
+    assert first["micro_usd"] == second["micro_usd"] == one.exchange["reserved"]
+    assert (first["lost"]["turns"], second["lost"]["turns"]) == (0, 1)
+    assert second["lost"] == one.exchange["lost"]
+    assert first["request_sha256"] == one.exchange["request_sha256"]
+
+
+def test_what_a_broken_turn_may_have_cost_stays_set_aside_for_the_run(bench: Callable[..., Bench]) -> None:
+    with Gateway(PriceTable.load(), run_usd=0.006, patience=FAST) as gateway:
+        one = bench(gateway=gateway)
+        one.upstream.script = [Turn(cut_after=3), Turn()]
+        one.stream()
+        metered = gateway.close_admission(one.token)
+        lost = one.exchange["lost"]["micro_usd"]
+        assert metered.unsettled_micro_usd == one.exchange["reserved"] - lost > 0
+        assert metered.cost.micro_usd == lost + MICRO
+        assert not metered.cost.complete
+        room = (6000 - metered.cost.micro_usd - metered.unsettled_micro_usd - _worst(one)) // 5 + 100
+        other = bench(gateway=gateway)
+        with pytest.raises(anthropic.BadRequestError):
+            other.create(max_tokens=room + 10)
+        assert gateway.budget_spent()
+        third = bench(gateway=gateway)
+        third.create(max_tokens=room - 10)
+
+
+def test_money_spent_before_counts_towards_the_runs_cap(bench: Callable[..., Bench]) -> None:
+    with Gateway(PriceTable.load(), run_usd=0.006, spent_micro_usd=5000, patience=FAST) as gateway:
+        one = bench(gateway=gateway)
+        with pytest.raises(anthropic.BadRequestError):
+            one.create()
+        assert (gateway.budget_spent(), gateway.spent()) == (True, 5000)
+
+
+def test_the_limit_of_the_run_follows_what_the_upstream_bears(bench: Callable[..., Bench]) -> None:
+    said: list[tuple[str, Mapping[str, JsonValue]]] = []
+    patience = Patience(attempts=50, first_s=0.01, cap_s=0.02)
+    with Gateway(PriceTable.load(), patience=patience, log=lambda event, data: said.append((event, data))) as gateway:
+        attempts = [bench(gateway=gateway, seconds=20.0) for _ in range(8)]
+        upstream = attempts[0].upstream
+        upstream.script = [Turn(delay_s=0.02)]
+        upstream.bears = 2
+        with ThreadPoolExecutor(8) as pool:
+            texts = list(pool.map(lambda number: attempts[number % 8].say(), range(64)))
+        assert texts == ["hello"] * 64
+        limits = [(event, data["calls_at_once"]) for event, data in said]
+        assert {event for event, _ in limits} == {"limit lowered", "limit raised"}
+        assert min(number for _, number in limits if isinstance(number, int)) <= 2
+        assert upstream.refused < 64, "a limit that does not hold is refused about as often as it asks"
+        assert all(gateway.problem(one.token) is None for one in attempts)
+        waits = [data for one in attempts for data in one.of("wait")]
+        assert {data["why"] for data in waits} == {"429", "limit"}
+        waited = sum(data["seconds"] for data in waits)
+        assert gateway.waited_s() == pytest.approx(waited, abs=0.05)
+        upstream.bears = None
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda number: attempts[number % 8].say(), range(64)))
+        assert said[-1][0] == "limit raised"
+        assert said[-1][1]["calls_at_once"] > 2
+
+
+def test_waiting_below_the_runs_limit_is_not_the_agents_time(bench: Callable[..., Bench]) -> None:
+    one, two = bench(seconds=5.0), bench(seconds=5.0)
+    one.upstream.script = [Turn(429), Turn(429), Turn(delay_s=0.4)]
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda each: each.say(), [one, two]))
+    waited = sum(data["seconds"] for each in (one, two) for data in each.of("wait") if data["why"] == "limit")
+    assert waited == pytest.approx(0.4, abs=0.2)
+    assert one.deadline.remaining() + two.deadline.remaining() > 10.0 - 2.0
+
+
+def test_a_late_call_is_logged(bench: Callable[..., Bench]) -> None:
+    said: list[tuple[str, Mapping[str, JsonValue]]] = []
+    with Gateway(PriceTable.load(), log=lambda event, data: said.append((event, data))) as gateway:
+        one = bench(gateway=gateway)
+        gateway.close_admission(one.token)
+        assert one.post(_ask()).status_code == 403
+    assert said == [("late call refused", {"trial": "", "path": "/v1/messages", "late": 1})]

@@ -63,7 +63,7 @@ class App:
             raise Refused("there is nothing here", status=404, kind="not_found_error")
         body = await _body(request)
         if admitted.closed:
-            admitted.late += 1
+            admitted.late_call(path)
             raise Refused("this attempt is over", status=403, kind="permission_error")
         if admitted.problem is not None:
             raise Refused("the gateway gave this attempt up", kind=PROVIDER_ERROR)

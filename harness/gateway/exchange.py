@@ -26,6 +26,7 @@ from harness.gateway.meter import Account, Limit, OverLimit, Reservation, input_
 from harness.gateway.record import Recorder
 from harness.gateway.screen import Ask
 from harness.gateway.sse import NO_USAGE, Message, read_stream
+from harness.gateway.throttle import Throttle
 
 LIMIT_ERRORS: dict[Limit, str] = {"money": "budget_exhausted", "tokens": "tokens_exhausted", "wall": "time_exhausted"}
 """`error.type` of a refusal by limit; the status is 400, which no client tries again."""
@@ -33,9 +34,18 @@ PROVIDER_ERROR = "provider_failed"
 MOST_NOTES = 100
 """Refused requests that are recorded one by one; an agent must not fill the disk with them."""
 
+Log = Callable[[str, Mapping[str, JsonValue]], None]
+"""Takes what belongs to the run rather than to an attempt: (event, data)."""
+
+_ROOM_S = 0.05
+"""How often a call looks for room below the run-wide limit."""
 _SHORTEST_WAIT_S = 0.0005
 _NO_COST = Cost()
 _NOTHING = Reservation(0)
+
+
+def unheard(event: str, data: Mapping[str, JsonValue]) -> None:
+    """Nobody keeps a log of the run, or the attempt's record is closed."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +72,8 @@ class Patience:
 class Way(Protocol):
     """What an exchange asks of a wire to an upstream."""
 
+    throttle: Throttle
+
     def hold(self, seconds: float) -> None: ...
 
     def held(self) -> float: ...
@@ -82,6 +94,9 @@ class Admitted:
     deadline: Deadline
     record: Callable[[str, Mapping[str, JsonValue]], None]
     recorder: Recorder | None = None
+    name: str = ""
+    """What the run calls this attempt's trial."""
+    log: Log = unheard
     problem: Failure | None = None
     limit: Limit | None = None
     closed: bool = False
@@ -95,6 +110,17 @@ class Admitted:
 
     def __post_init__(self) -> None:
         self.length_s = self.deadline.remaining()
+
+    def end(self) -> None:
+        """Nothing more is recorded; what only the record needed is let go."""
+        self.record = unheard
+        self.recorder = None
+
+    def late_call(self, path: str) -> None:
+        """Count and log a call that came after the attempt was over."""
+        self.late += 1
+        if self.late <= MOST_NOTES:
+            self.log("late call refused", {"trial": self.name, "path": path[:200], "late": self.late})
 
     def give_back(self, since: float, until: float) -> float:
         """Stop the agent's clock between two monotonic moments; the seconds that were not given back already."""
@@ -156,7 +182,10 @@ class Exchange:
     patience: Patience
     counting: bool = False
     """Tokens are only counted: nothing to meter."""
+    _n: int = 0
+    """Number of this call within the attempt, from 1."""
     _retries: int = 0
+    _lost_turns: int = 0
     _lost_s: float = 0.0
     _lost_usage: Usage = NO_USAGE
     _lost_cost: Cost = _NO_COST
@@ -185,12 +214,12 @@ class Exchange:
             return await self._refuse(over)
         self._reserved = self._reservation.micro_usd
         self.admitted.calls += not self.counting
-        n = self.admitted.calls
+        self._n = self.admitted.calls
         self._work = asyncio.ensure_future(self._turns())
         reply = await self._supervised(self._work)
         if not self.counting:
             cost = self._settle(reply.message)
-            await self._keep(n, reply, cost, time.monotonic() - begun)
+            await self._keep(reply, cost, time.monotonic() - begun)
         return reply
 
     def _reserve(self) -> None:
@@ -223,16 +252,18 @@ class Exchange:
 
     async def _turns(self) -> Reply:
         """Start turns until one is whole, the provider has had its chances, or money is short."""
-        url = self.admitted.base_url + self.path
-        stream = None if self.counting else self.ask.stream
         while True:
             while held := self.way.held():
                 if not await self._wait(time.monotonic(), held, "hold"):
                     return self._give_up("hold")
+            if not await self._room():
+                return self._give_up("limit")
             begun = time.monotonic()
-            self._read = bytearray()
-            outcome = await self.way.post(url, self.ask.body, self.headers, stream=stream, read=self._read)
-            self._read = None
+            try:
+                outcome = await self._turn()
+                self._weigh(outcome, begun)
+            finally:
+                self.way.throttle.leave()
             if isinstance(outcome, Reply):
                 return self._judged(outcome)
             try:
@@ -240,6 +271,42 @@ class Exchange:
                     return self._give_up(outcome.why)
             except OverLimit as over:
                 return await self._refuse(over)
+
+    async def _room(self) -> bool:
+        """Enter below the run-wide limit, outside the agent's clock; False when that takes too long."""
+        given = 0.0
+        try:
+            while not self.way.throttle.enter():
+                if not self._bearable(_ROOM_S):
+                    return False
+                now = time.monotonic()
+                given += self.admitted.give_back(now, now + _ROOM_S)
+                await asyncio.sleep(_ROOM_S)
+            return True
+        finally:
+            if given > _SHORTEST_WAIT_S:
+                await self.admitted.write("wait", {"seconds": round(given, 6), "why": "limit"})
+
+    async def _turn(self) -> Reply | Broken:
+        """One turn at the upstream, its reservation on record before it begins."""
+        if not self.counting:
+            event: dict[str, JsonValue] = {"n": self._n, "micro_usd": self._reservation.micro_usd, "lost": self._lost()}
+            await self.admitted.write("reserve", {**event, "request_sha256": sha256(self.ask.body)})
+            if self.admitted.problem is not None:
+                return self.admitted.fail(Cause.HARNESS, "the reservation could not be recorded")
+        stream = None if self.counting else self.ask.stream
+        url = self.admitted.base_url + self.path
+        self._read = bytearray()
+        outcome = await self.way.post(url, self.ask.body, self.headers, stream=stream, read=self._read)
+        self._read = None
+        return outcome
+
+    def _weigh(self, outcome: Reply | Broken, begun: float) -> None:
+        """Let the run-wide limit follow what the upstream says it can bear."""
+        throttle = self.way.throttle
+        refused = isinstance(outcome, Broken) and outcome.status in HOLDING
+        if throttle.refused(begun) if refused else isinstance(outcome, Reply) and throttle.answered():
+            self.admitted.log("limit lowered" if refused else "limit raised", {"calls_at_once": throttle.limit})
 
     async def _again(self, broken: Broken, begun: float) -> bool:
         """Book a broken turn and wait for the next; False when there is to be none."""
@@ -258,8 +325,7 @@ class Exchange:
     async def _wait(self, since: float, seconds: float, why: str) -> bool:
         """Give back the time since a moment and the seconds to come, and sleep through them; False: too long."""
         until = time.monotonic() + seconds
-        self._lost_s += until - since
-        bearable = self._lost_s <= min(self.patience.waiting_s, self.admitted.length_s)
+        bearable = self._bearable(until - since)
         if not bearable:
             until -= seconds
         given = self.admitted.give_back(since, until)
@@ -274,6 +340,11 @@ class Exchange:
             if given > _SHORTEST_WAIT_S:
                 await self.admitted.write("wait", {"seconds": round(given, 6), "why": why})
         return bearable
+
+    def _bearable(self, seconds: float) -> bool:
+        """Count time that this call loses to the provider; False where it is too much."""
+        self._lost_s += seconds
+        return self._lost_s <= min(self.patience.waiting_s, self.admitted.length_s)
 
     def _give_up(self, why: str) -> Reply:
         lost = f"{self._retries} turns failed and {self._lost_s:.1f} s were lost or would be"
@@ -292,34 +363,41 @@ class Exchange:
         """Book a turn that broke: what it told of its usage is a floor."""
         cost = self.admitted.account.settle(self._reservation, usage, exact=False, call=False)
         self._reservation = _NOTHING
+        self._lost_turns += 1
         self._lost_usage += usage
         self._lost_cost += cost
+
+    def _lost(self) -> dict[str, JsonValue]:
+        """Turns of this call that broke, and what they told of their usage."""
+        usage, micro_usd = self._lost_usage.model_dump(), self._lost_cost.micro_usd
+        return {"turns": self._lost_turns, "usage": usage, "micro_usd": micro_usd}
 
     def _settle(self, message: Message | None) -> Cost:
         usage = message.usage if message else NO_USAGE
         exact = message is None or same_model(self.admitted.model, message.model)
         return self.admitted.account.settle(self._reservation, usage, exact=exact)
 
-    async def _keep(self, n: int, reply: Reply, cost: Cost, seconds: float) -> None:
+    async def _keep(self, reply: Reply, cost: Cost, seconds: float) -> None:
         """Record the exchange, and its bodies where that was asked for."""
         message = reply.message or Message()
         event: dict[str, JsonValue] = {
-            "n": n,
+            "n": self._n,
             "model_asked": self.admitted.model,
             "model_answered": message.model or None,
             "status": reply.status,
             "stop_reason": message.stop_reason,
             "usage": message.usage.model_dump(),
             "micro_usd": cost.micro_usd if cost.complete else None,
+            "floor": cost.micro_usd,
             "reserved": self._reserved,
             "seconds": round(seconds, 6),
             "retries": self._retries,
-            "lost": {"usage": self._lost_usage.model_dump(), "micro_usd": self._lost_cost.micro_usd},
+            "lost": self._lost(),
             "agent_id": self.headers.get("x-claude-code-agent-id", "")[:100] or None,
             "request_sha256": sha256(self.ask.body),
             "response_sha256": sha256(reply.body),
         }
-        await self.admitted.keep(n, self.ask.body, reply.body)
+        await self.admitted.keep(self._n, self.ask.body, reply.body)
         await self.admitted.write("exchange", event)
 
 

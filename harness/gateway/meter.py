@@ -44,6 +44,8 @@ class Purse:
         self.reserved = 0
         self.unsettled = 0
         """What broken calls may have cost beyond what they told; only the outermost purse has to fear it."""
+        self.refused = False
+        """A call found no room here."""
         self._chain: tuple[Purse, ...] = (self, *outer._chain) if outer else (self,)
         self._lock: threading.Lock = outer._lock if outer else threading.Lock()
 
@@ -52,6 +54,7 @@ class Purse:
         with self._lock:
             for purse in self._chain:
                 if not purse._fits(amount):
+                    purse.refused = True
                     return purse
             for purse in self._chain:
                 purse.reserved += amount

@@ -24,7 +24,7 @@ from harness.core.deadline import Deadline
 from harness.core.errors import Cause, Failure, UsageError
 from harness.core.ports import Metered
 from harness.core.records import Limits
-from harness.gateway.exchange import Admitted, Patience
+from harness.gateway.exchange import Admitted, Log, Patience, unheard
 from harness.gateway.meter import Account, Purse, micro
 from harness.gateway.prices import PriceTable
 from harness.gateway.record import Recorder
@@ -58,11 +58,24 @@ class Admission:
 class Gateway:
     """One door to a model for all attempts of a run; a context manager that starts and stops the server."""
 
-    def __init__(self, prices: PriceTable, run_usd: float | None = None, *, patience: Patience | None = None) -> None:
-        """`run_usd`: cap on the money of all attempts together, None for no cap."""
+    def __init__(
+        self,
+        prices: PriceTable,
+        run_usd: float | None = None,
+        *,
+        spent_micro_usd: int = 0,
+        patience: Patience | None = None,
+        log: Log = unheard,
+    ) -> None:
+        """`run_usd`: cap on the money of all attempts together, None for no cap; `spent_micro_usd`: gone already.
+
+        `log` gets what concerns the run: a limit that moves, a call that comes too late.
+        """
         self._prices = prices
+        self._log = log
         self._patience = patience or Patience()
         self._run = Purse(None if run_usd is None else micro(run_usd))
+        self._run.spent = spent_micro_usd
         self._admitted: dict[str, Admitted] = {}
         self._wires: dict[tuple[str, str | None], Wire] = {}
         self._ready = threading.Event()
@@ -100,10 +113,12 @@ class Gateway:
         deadline: Deadline,
         record: Callable[[str, Mapping[str, JsonValue]], None],
         exchanges: Path | None = None,
+        name: str = "",
     ) -> Admission:
         """Let one attempt in, to one model of one upstream.
 
         `record` gets every event and is called on other threads. `exchanges`: folder for the bodies of all exchanges.
+        `name`: the attempt's trial, for the log.
         `UsageError` for an upstream that is no address.
         """
         parts = urlsplit(upstream.base_url)
@@ -118,6 +133,8 @@ class Gateway:
             deadline=deadline,
             record=record,
             recorder=Recorder(exchanges) if exchanges is not None else None,
+            name=name,
+            log=self._log,
         )
         return Admission(token, self._base_url)
 
@@ -143,6 +160,14 @@ class Gateway:
     def spent(self) -> int:
         """Micro-dollars that all attempts have cost so far; a floor where a model has no price."""
         return self._run.spent
+
+    def budget_spent(self) -> bool:
+        """Whether a call was refused because of the run's budget."""
+        return self._run.refused
+
+    def waited_s(self) -> float:
+        """Seconds that attempts have waited for their upstreams so far, all added up."""
+        return sum(admitted.account.metered().waited_s for admitted in list(self._admitted.values()))
 
     def _serve(self, listener: socket.socket) -> None:
         import uvicorn
@@ -191,3 +216,4 @@ async def _close(admitted: Admitted) -> None:
         exchange.stop()
     while admitted.running:
         await asyncio.sleep(0.001)
+    admitted.end()

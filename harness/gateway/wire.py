@@ -15,6 +15,7 @@ import httpx2
 
 from harness.gateway.answer import Broken, Reply, judge
 from harness.gateway.sse import NO_USAGE, read_stream
+from harness.gateway.throttle import Throttle
 
 _CONNECT_S = 10.0
 _SHORTEST_KEY = 12
@@ -36,6 +37,7 @@ class Wire:
             limits=httpx2.Limits(max_connections=None, max_keepalive_connections=200, keepalive_expiry=30.0),
         )
         self._held_until = 0.0
+        self.throttle = Throttle()
 
     def hold(self, seconds: float) -> None:
         """Ask every caller to wait at least this long from now."""
