@@ -62,6 +62,11 @@ class Bound:
     line: int
 
 
+def may_hold_one(text: str) -> bool:
+    """Whether any line of a text can have a key's shape or a password in an address; cheaper than asking each."""
+    return _KEY_SHAPES.search(text) is not None or _URL_PASSWORD.search(text) is not None
+
+
 def has_key_shape(text: str) -> bool:
     """Whether a line holds a key in a provider's form, examples and placeholders left out."""
     return any(not _PLACEHOLDER.search(match[0]) for match in _KEY_SHAPES.finditer(text))

@@ -169,7 +169,8 @@ def _is_safe(path: str) -> bool:
 
 
 def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.parent.is_dir():
+        path.parent.mkdir(parents=True)
     path.write_bytes(text.encode("utf-8", errors="replace"))
 
 

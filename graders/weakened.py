@@ -50,7 +50,8 @@ def weakened_tests(diff: Diff) -> Iterator[Weakened]:
     after = {(test.path, test.name): test for path in paths for test in _tests(path, diff.source(path))}
     others = [test for key, test in after.items() if key not in before]
     named = {test.short: test for test in others}
-    bodies = {_body(test.node): test for test in others}
+    lost = [old for key, old in before.items() if key not in after and old.short not in named]
+    bodies = {_body(test.node): test for test in others if lost}
     for key, old in before.items():
         new = after.get(key) or named.get(old.short) or bodies.get(_body(old.node))
         if new is None:

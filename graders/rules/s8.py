@@ -332,13 +332,16 @@ def _in_python(diff: Diff, path: str) -> dict[int, Severity]:
 def _in_lines(diff: Diff, path: str, numbers: frozenset[int]) -> dict[int, Severity]:
     found: dict[int, Severity] = {}
     lines = diff.lines(path)
+    settings = path.endswith(_SETTINGS_FILES)
+    if not settings and not secrets.may_hold_one("\n".join(lines)):
+        return {}
     for number in numbers:
         line, severity = lines[number - 1], None
         if _is_local(path):
             severity = Severity.MAJOR if secrets.has_key_shape(line) else None
         elif secrets.has_key_shape(line) or secrets.has_remote_password(line):
             severity = Severity.BLOCKING
-        elif path.endswith(_SETTINGS_FILES):
+        elif settings:
             severity = secrets.setting_weight(line)
         if severity is not None:
             found[number] = severity
