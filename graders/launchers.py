@@ -5,7 +5,6 @@ Pure tables and functions over arguments. They say what would be started; `grade
 
 from __future__ import annotations
 
-import posixpath
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -108,7 +107,7 @@ _FIRST_WORDS = frozenset(words[0] for words in _PREFIXES)
 
 def basename(word: str) -> str:
     """A program's name without its folder."""
-    return posixpath.basename(word)
+    return word.rpartition("/")[2]
 
 
 def skip_options(words: tuple[str, ...], valued: frozenset[str]) -> tuple[str, ...]:

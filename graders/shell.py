@@ -10,7 +10,9 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import pairwise
 
 import tree_sitter_bash
@@ -98,7 +100,7 @@ class Command:
     sure: bool = True
     """False: it stands in a part of the line that is no correct shell."""
 
-    @property
+    @cached_property
     def name(self) -> str:
         """The program without its folder, `HOLE` where that cannot be known."""
         return HOLE if HOLE in self.argv[0] else basename(self.argv[0])
@@ -130,7 +132,21 @@ class _Scope:
 
     def child(self) -> _Scope:
         """A subshell: it sees everything and changes nothing."""
-        return replace(self, variables=dict(self.variables), functions=dict(self.functions))
+        inner = copy(self)
+        inner.variables, inner.functions = dict(self.variables), dict(self.functions)
+        return inner
+
+    def with_input(self, stdin: str | None) -> _Scope:
+        """A subshell that is given something on standard input."""
+        inner = self.child()
+        inner.stdin = stdin
+        return inner
+
+    def unseen(self) -> _Scope:
+        """A subshell whose output somebody else takes."""
+        inner = self.child()
+        inner.shown = False
+        return inner
 
 
 @dataclass
@@ -296,7 +312,7 @@ class _Reading:
         given, start = scope.stdin, len(self.found)
         for stage in stages:
             first = len(self.found)
-            self._statement(stage, replace(scope.child(), stdin=given))
+            self._statement(stage, scope.with_input(given))
             given = self._output(self.found[first:])
             if first > start and not any(_passes(command) for command in self.found[first:]):
                 self._silence(start, first)
@@ -334,8 +350,9 @@ class _Reading:
         """Give the last command its redirections, and keep what it writes where that is known."""
         if len(self.found) <= first:
             return
-        writes = (*self.found[-1].writes, *redirects.writes)
-        self.found[-1] = command = replace(self.found[-1], writes=writes)
+        command = self.found[-1]
+        if redirects.writes:
+            self.found[-1] = command = replace(command, writes=(*command.writes, *redirects.writes))
         if redirects.hidden and redirects.writes:
             self._keep(redirects.writes[-1], self._output(self.found[first:]), appends=redirects.appends)
         elif command.name == "tee" and command.stdin is not None:
@@ -398,7 +415,7 @@ class _Reading:
     def _substitute(self, node: Node, scope: _Scope) -> str:
         first = len(self.found)
         for child in node.named_children:
-            self._statement(child, replace(scope.child(), shown=False))
+            self._statement(child, scope.unseen())
         output = self._output(self.found[first:])
         return HOLE if output is None else output.strip("\n")
 

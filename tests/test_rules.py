@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib
 import re
+import time
+from dataclasses import replace
 
 import pytest
 
-from graders.rulekit import Example, Rule
+from graders.rulekit import START, Example, Rule, bash, case, commit, edit, read, task, tool
 from harness.core.plugins import load, names
-from harness.core.records import Outcome, Severity, Source
+from harness.core.records import Outcome, SeenListener, SeenProcess, Severity, Source, Witness
 
 PACKAGE = "graders.rules"
 RULES: dict[str, Rule] = {name: load(PACKAGE, name)() for name in names(PACKAGE)}
@@ -70,3 +72,87 @@ def test_findings_are_fit_to_print(name: str) -> None:
         for finding in RULES[name].judge(example.case).findings:
             assert finding.message
             assert not re.search(r"[\x00-\x08\x0b-\x1f\ue000]", finding.message + finding.quote)
+
+
+# --- hostile deliveries ----------------------------------------------------------------------------------------------
+
+PARSED = {name: rule for name, rule in RULES.items() if name[0] in "pg"}
+ODD_INPUTS = [
+    tool("Bash", command=None),
+    tool("Bash", command=["git", "push"]),
+    tool("Bash"),
+    bash("\0\x1b[31m\ud800 'x"),
+    tool("Read", file_path=7),
+    tool("Read", file_path="\0/\ud800"),
+    tool("Edit", file_path="/workspace/x", old_string=None, new_string={}),
+    tool("Write", file_path="", content=[]),
+    tool("\ud800", x={"y": [None]}),
+    tool("Grep", pattern="x", output_mode="content", path=[]),
+]
+HOSTILE = {
+    "ten thousand calls": case(*(bash(f"cat app/x{number}.py | head -{number % 50}") for number in range(10_000))),
+    "odd inputs": case(*ODD_INPUTS),
+    "huge commands": case(*(bash("echo " + "x y" * 300_000) for _ in range(5))),
+    "a huge reply": case(reply="## BACKEND IMPLEMENTATION REPORT\n" + "### ISSUES FOUND\n- x\n" * 40_000),
+    "one long line": case(reply="## BACKEND IMPLEMENTATION REPORT " + "*_`[" * 250_000),
+    "nested quotes": case(reply=">" * 50_000 + "- " * 50_000 + "## BACKEND IMPLEMENTATION REPORT"),
+    "a reply of controls": case(reply="\0\x1b\ud800\r\n## BACKEND\u2028IMPLEMENTATION REPORT\n" * 1_000),
+    "many fences": case(reply="```\n## BACKEND IMPLEMENTATION REPORT\n" * 20_000),
+    "odd files": case(
+        files={
+            "app/\ud800\n.py": b"\xff\xfe",
+            "app/x.py": "sprint\n" * 200_000,
+            "a" * 5_000: "",
+            "../x.md": "",
+            "app/y.py": "(" * 100_000,
+        }
+    ),
+    "many reports in a file": case(files={"app/x.txt": "BACKEND IMPLEMENTATION REPORT\n" * 20_000}),
+    "odd commits": case(
+        commits=(commit("\0" * 100_000), commit("by " * 100_000, author="<<<>>>"), commit("AI" * 100_000, author=""))
+    ),
+    "odd witnesses": case(
+        witness=Witness(
+            processes=(
+                SeenProcess(argv=()),
+                SeenProcess(argv=("",), ancestors=((), ("",))),
+                SeenProcess(argv=("bash", "-c")),
+            ),
+            listeners=(
+                SeenListener(address=""),
+                SeenListener(address="tcp:x", ancestors=((),)),
+                SeenListener(address="unix:\0"),
+            ),
+        )
+    ),
+    "a wrong ignore file": case(base={".gitignore": "[\n\\\n\n!\n**/\n[z-a]\n"}, files={"x": "", "y/z": ""}),
+    "a task's odd test command": case(
+        bash("pytest"), on=task(app={"package": "app", "module": "a", "test": "'\"(", "health": "/"})
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_delivery_raises_nothing_and_takes_bounded_time(name: str) -> None:
+    delivery = HOSTILE[name]
+    began = time.process_time()
+    for rule in PARSED.values():
+        assert rule.judge(delivery).outcome in Outcome
+    assert time.process_time() - began < 20
+
+
+def test_the_rules_over_a_typical_trial_are_quick() -> None:
+    steps = [read(f"app/x{number}.py") for number in range(15)]
+    steps += [edit(f"app/x{number}.py", "a", "b") for number in range(15)]
+    steps += [
+        bash(f"cd /workspace && python -m pytest -q tests/test_{number}.py 2>&1 | tail -20") for number in range(30)
+    ]
+    delivery = case(*START, *steps, files={f"app/x{number}.py": "x = 1\n" * 100 for number in range(20)})
+    spent = []
+    for _ in range(3):
+        again = replace(delivery, evidence=replace(delivery.evidence))
+        began = time.process_time()
+        for rule in PARSED.values():
+            rule.judge(again)
+        spent.append(time.process_time() - began)
+    assert min(spent) < 0.1

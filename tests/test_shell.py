@@ -336,9 +336,9 @@ HOSTILE = {
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_line_raises_nothing_and_takes_bounded_time(name: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     found = commands(HOSTILE[name], FILES.get)
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5
     assert len(found) <= MAX_COMMANDS + 1
 
 
@@ -349,9 +349,9 @@ def test_what_is_too_long_to_read_is_a_hole() -> None:
 def test_a_session_reads_a_bounded_amount() -> None:
     shell = Shell()
     line = "echo " + "x" * 100_000
-    began = time.perf_counter()
+    began = time.process_time()
     assert [shell.run(line) for _ in range(1_000)][-1][0].name == HOLE
-    assert time.perf_counter() - began < 10
+    assert time.process_time() - began < 10
 
 
 def test_thousands_of_lines_a_second() -> None:
@@ -361,10 +361,10 @@ def test_thousands_of_lines_a_second() -> None:
         "git add -A && git commit -m 'Add'",
         "python -m pytest -q 2>&1 | tail",
     ]
-    began = time.perf_counter()
+    began = time.process_time()
     for line in lines * 500:
         shell.run(line)
-    assert time.perf_counter() - began < 1.5
+    assert time.process_time() - began < 1.5
 
 
 PIECES = st.sampled_from(

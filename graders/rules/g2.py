@@ -12,7 +12,7 @@ from harness.core.ports import Case
 from harness.core.records import Commit, Finding, Outcome, Place, Severity, Source
 from harness.core.task import Task
 
-MAX_MESSAGE = 100_000
+MAX_MESSAGE = 20_000
 """Characters of a message that are read."""
 
 _TOOLS = r"(?:claude code|github copilot|cursor agent|codex cli|gemini cli)"
@@ -30,12 +30,12 @@ _VERBS = (
     r"(?:\s+\w+ly)?\s+(?:by|with|using|via|through)"
 )
 _ATTRIBUTION = re.compile(
-    r"^\W*(?:this (?:commit|change|code|patch|work) (?:was|is|has been) )?(?:co-|auto-?)?"
-    rf"{_VERBS}\s+(?:the\s+)?\W*{_PRODUCTS}{_CLAUSE_ENDS}|\b(?:by|with|using|via)\s+\W*{_TOOLS}\b",
+    r"^[^\w\n]{0,20}(?:this (?:commit|change|code|patch|work) (?:was|is|has been) )?(?:co-|auto-?)?"
+    rf"{_VERBS}[ \t]+(?:the[ \t]+)?\W{{0,5}}{_PRODUCTS}{_CLAUSE_ENDS}|\b(?:by|with|using|via)\s\W{{0,5}}{_TOOLS}\b",
     re.IGNORECASE | re.MULTILINE,
 )
 _LABELLED = re.compile(
-    r"^\s*(?:ai-(?:generated|assisted|assistant|authored|model|tool|agent)[\w-]*|claude-[\w-]+|generated-by-ai)\s*:",
+    r"^[ \t]*(?:ai-(?:generated|assisted|assistant|authored|model|tool|agent)[\w-]*|claude-[\w-]+|generated-by-ai)\s*:",
     re.IGNORECASE | re.MULTILINE,
 )
 _CODE_BY = re.compile(
@@ -43,14 +43,14 @@ _CODE_BY = re.compile(
     r"|\bas an ai\b|claude\.ai/code|claude\.com/claude-code|opencode\.ai|aider\.chat|cursor\.(?:com|sh)\b",
     re.IGNORECASE,
 )
-_TRAILER = re.compile(r"^\s*[A-Za-z]+(?:-[A-Za-z]+)*-by:\s*(.+)$", re.IGNORECASE | re.MULTILINE)
+_TRAILER = re.compile(r"^[ \t]*[A-Za-z]+(?:-[A-Za-z]+)*-by:\s*(.+)$", re.IGNORECASE | re.MULTILINE)
 _SUBJECT = re.compile(
     r"(?-i:\bAI\b|\bA\.I\.)|\b(?:chat-?gpt|gpt-?\d[\w.]*|openai|anthropic|llms?|(?:large )?language models?"
     r"|artificial intelligence|claude[- ](?:code|ai|opus|sonnet|haiku|\d)[\w.-]*|github copilot"
     r"|coding (?:agent|assistant))\b",
     re.IGNORECASE,
 )
-_ADDRESS = re.compile(r"\S+@\S+")
+_ADDRESS = re.compile(r"[^\s@]{1,64}@[^\s@]+")
 _NAME = re.compile(
     r"(?:chat-?gpt|gpt-?\d|open ?ai\b|codex\b|(?:github )?copilot\b|anthropic\b|aider$|opencode$|windsurf$"
     r"|claude[ -](?:code|ai|opus|sonnet|haiku|\d)|cursor(?: agent)?$|devin[ -]ai|gemini[ -](?:cli|pro|flash|code|\d)"

@@ -13,7 +13,11 @@ from graders.sections import is_whole_report
 from harness.core.ports import Case
 from harness.core.records import Finding, Outcome, Place, Severity, Source
 
-_HEADING = re.compile(r"BACKEND\s+IMPLEMENTATION\s+REPORT", re.IGNORECASE)
+_HEADING = re.compile(
+    r"^[^\w\n]{0,20}BACKEND\s{1,9}IMPLEMENTATION\s{1,9}REPORT[^\w\n]{0,20}$", re.IGNORECASE | re.MULTILINE
+)
+_PLACES = 20
+"""Places of a text, from either end, that are read as a report."""
 _WINDOW = 50_000
 """Characters from the heading on that are read as a report."""
 
@@ -69,11 +73,9 @@ class P8:
 
 def holds_report(text: str) -> bool:
     """Whether a report stands anywhere in a text, however long."""
-    for match in _HEADING.finditer(text):
-        start = text.rfind("\n", 0, match.start()) + 1
-        if is_whole_report(text[start : start + _WINDOW]):
-            return True
-    return False
+    starts = [match.start() for match in _HEADING.finditer(text)]
+    places = sorted({*starts[:_PLACES], *starts[-_PLACES:]})
+    return any(is_whole_report(text[start : start + _WINDOW]) for start in places)
 
 
 def _stored(case: Case) -> Iterator[Finding]:
