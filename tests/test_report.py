@@ -1,6 +1,7 @@
 """The report parser: lenient reading with places, the exact form back and forth, and hostile replies."""
 
 import time
+from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -17,6 +18,7 @@ from graders.report import (
     Deviation,
     Endpoint,
     Field,
+    Heading,
     Report,
     Status,
     Text,
@@ -459,3 +461,15 @@ def test_texts_of_a_hostile_report_can_be_stored() -> None:
     report = parse(f"## {HEADING}\n\n### CONFORMITY STATUS: \ud800YES\n\n### ISSUES FOUND:\n- \udfff\n")
     assert report.status is not None
     (report.status.raw + report.issues[0].text).encode()
+
+
+def test_the_prompt_shows_the_form_that_is_read() -> None:
+    prompt = (Path(__file__).parent.parent / "prompts" / "python-dev.md").read_text()
+    report = parse(prompt.partition("```markdown\n")[2].partition("```\n")[0])
+    assert report.headings == (Heading(HEADING, 2),)
+    assert [(section.name, section.level, section.exact) for section in report.sections] == [
+        (name, 3, True) for name in SECTIONS
+    ]
+    assert report.deviations[0].order == LABELS
+    assert report.divided
+    assert report.status == Status("[YES/NO]", None, False)
