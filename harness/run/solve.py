@@ -125,6 +125,7 @@ class _Attempt:
                 with self._trial.lab.sandbox(spec) as box:
                     repository = self._set_up(box)
                     solved = self._work(box)
+                    _still_there(services)
                     sealed = self._seal(box, repository, solved)
         except Failure as failure:
             validity = Validity(cause=failure.cause, detail=failure.message[:1000])
@@ -136,6 +137,7 @@ class _Attempt:
             validity=validity,
             usage=self._metered.usage,
             cost=self._metered.cost,
+            unsettled_micro_usd=self._metered.unsettled_micro_usd,
             calls=self._metered.calls,
             wall_s=round(self._wall, 3),
             sealed=sealed,
@@ -186,7 +188,7 @@ class _Attempt:
         problem = door.problem()
         if problem is not None:
             raise problem
-        self._events.append("ended", {"ended": str(solved.ended)})
+        self._events.append("ended", {"ended": str(solved.ended), "how": solved.ended.model_dump(mode="json")})
         return solved
 
     def _assignment(self, box: Sandbox, door: Door, deadline: Deadline) -> Assignment:
@@ -241,6 +243,12 @@ class _Repository:
     seed: str
     refs: dict[str, str]
     origin: dict[str, str]
+
+
+def _still_there(services: _Services) -> None:
+    """`Failure(SANDBOX)` for a service that went away while the agent worked: its answers were not the service's."""
+    for service, _ in services.values():
+        service.run(["true"], deadline=Deadline(COLLECT_S))
 
 
 def _constant(target: tuple[Sandbox, Address]) -> Callable[[], tuple[Sandbox, Address]]:

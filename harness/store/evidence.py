@@ -25,7 +25,7 @@ BLOBS_KEPT = 512
 """Contents that a loaded tree keeps in memory: many rules read the same files."""
 
 _Entries = TypeAdapter(dict[str, Entry])
-RecordT = TypeVar("RecordT", bound=Record)
+RecordT = TypeVar("RecordT", "_Sealed", Grade)
 
 
 class _Sealed(Record):
@@ -129,11 +129,15 @@ def _grades(folder: RunFolder, trial: str, attempt: int) -> Path:
 
 def _load(path: Path, kind: type[RecordT]) -> RecordT:
     try:
-        return kind.model_validate_json(path.read_bytes())
+        record = kind.model_validate_json(path.read_bytes())
     except OSError as error:
         raise Failure(Cause.HARNESS, f"{path}: {error.strerror}") from error
     except ValidationError as error:
         raise Failure(Cause.HARNESS, f"{path}:1: {error.errors(include_url=False)[0]['msg']}") from error
+    if record.schema_version != SCHEMA_VERSION:
+        other = f"schema version {record.schema_version}, this harness reads {SCHEMA_VERSION}"
+        raise Failure(Cause.HARNESS, f"{path}:1: {other}")
+    return record
 
 
 def _save_manifest(folder: RunFolder, entries: Mapping[str, Entry]) -> str:

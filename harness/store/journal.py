@@ -22,7 +22,7 @@ from pydantic import Field, JsonValue, TypeAdapter, ValidationError
 from harness.core.records import SCHEMA_VERSION
 from harness.core.runs import AttemptLine, JournalLine, VerdictLine
 from harness.core.transcript import Event, EventKind
-from harness.store.layout import json_bytes
+from harness.store.layout import json_bytes, write_all, writing
 
 _LINES: TypeAdapter[JournalLine] = TypeAdapter(Annotated[JournalLine, Field(discriminator="type")])
 _EVENTS: TypeAdapter[Event] = TypeAdapter(Event)
@@ -46,14 +46,16 @@ class Journal:
     """The one writer of `journal.jsonl`; whoever opens it holds the run's lock."""
 
     def __init__(self, path: Path) -> None:
-        _mend_tail(path)
-        self._file = path.open("ab")
+        with writing(path):
+            _mend_tail(path)
+        self._path = path
+        self._file = path.open("ab", buffering=0)
 
     def append(self, line: JournalLine) -> None:
         """Write one line; when this returns it survives a power cut."""
-        self._file.write(json_bytes(line) + b"\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        with writing(self._path):
+            write_all(self._file.fileno(), json_bytes(line) + b"\n")
+            os.fsync(self._file.fileno())
 
     def close(self) -> None:
         self._file.close()
@@ -96,24 +98,25 @@ class EventLog:
     """The one writer of an attempt's `events.jsonl`; threads may share it. `at` counts from its making."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("xb")
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = path.open("xb", buffering=0)
+        self._path = path
         self._lock = threading.Lock()
         self._start = time.monotonic()
         self._seq = 0
 
     def append(self, kind: EventKind, data: Mapping[str, JsonValue]) -> None:
         """Write one event; it survives the death of this process."""
-        with self._lock:
+        with self._lock, writing(self._path):
             self._seq += 1
             at = round(time.monotonic() - self._start, 6)
             event = {"schema_version": SCHEMA_VERSION, "seq": self._seq, "at": at, "kind": kind, "data": data}
-            self._file.write(json_bytes(event) + b"\n")
-            self._file.flush()
+            write_all(self._file.fileno(), json_bytes(event) + b"\n")
 
     def close(self) -> None:
         """Bring the events to the disk and end the log; may be called again."""
-        with self._lock:
+        with self._lock, writing(self._path):
             if not self._file.closed:
                 os.fsync(self._file.fileno())
                 self._file.close()

@@ -3,13 +3,16 @@
     run.json                          the manifest, written before anything starts
     journal.jsonl                     one line for each attempt and each verdict
     blobs/xx/<sha256>                 file contents, compressed, shared by all attempts
+    log.jsonl                         what the harness did, for whoever asks why
     trials/<trial>/<attempt>/         events.jsonl, evidence.json, grades/<grader>.json
 
-A file is written beside its place and moved there, so that a reader finds it whole or not at all.
+A file is written beside its place and moved there, so that a reader finds it whole or not at all. A disk that takes no
+more is the user's to mend: it ends the command, and what was written before stays.
 """
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import math
@@ -29,6 +32,10 @@ from harness.core.plugins import unknown
 from harness.core.records import SCHEMA_VERSION
 from harness.core.runs import RunManifest
 
+PART = ".part"
+"""Ends the name of a file that is being written."""
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
+"""Errors of a place that takes no more, whoever writes to it."""
 DEEPEST = 60
 """Values nested deeper are stored as a mark: pydantic refuses to read them back, and only an agent writes such."""
 BLOB_NAME = re.compile(r"[0-9a-f]{64}")
@@ -36,18 +43,37 @@ BLOB_NAME = re.compile(r"[0-9a-f]{64}")
 
 def write_atomic(path: Path, data: bytes) -> None:
     """Put `data` at `path`, whole or not at all; folders are made as needed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", suffix=".part", delete=False) as file:
-        part = Path(file.name)
-        try:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-            part.chmod(0o644)
-            part.replace(path)
-        except BaseException:
-            part.unlink(missing_ok=True)
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", suffix=PART, buffering=0, delete=False) as file:
+            part = Path(file.name)
+            try:
+                write_all(file.fileno(), data)
+                os.fsync(file.fileno())
+                part.chmod(0o644)
+                part.replace(path)
+            except BaseException:
+                part.unlink(missing_ok=True)
+                raise
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """Write every byte, or raise `OSError` with nothing left in a buffer that a later close would try again."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn the error of a place that takes no more into a `UsageError` naming `path`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in FULL:
             raise
+        mend = "make room there; `harness resume` goes on from what was written"
+        raise UsageError(f"cannot be written: {error.strerror}", where=str(path), mend=mend) from error
 
 
 def plain(value: object, depth: int = 0) -> JsonValue:
@@ -160,16 +186,59 @@ class RunFolder:
         folder = self.root / "trials" / trial
         return max((int(path.name) for path in folder.glob("*") if path.name.isdecimal()), default=0) + 1
 
+    def replan(self, manifest: RunManifest) -> RunFolder:
+        """Put another plan in the place of this one; whoever does so holds the lock."""
+        write_atomic(self.root / "run.json", json_bytes(manifest) + b"\n")
+        return RunFolder(self.root, manifest)
+
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Keep every other harness process out while this one writes; the lock ends with its process."""
-        with (self.root / "lock").open("a") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                mend = "wait until it has ended, or stop it"
-                raise UsageError("another harness process works on it", where=str(self.root), mend=mend) from error
+        with lock(self.root):
             yield
+
+
+@contextmanager
+def hold(results: Path) -> Iterator[None]:
+    """Make the results folder where there is none, and keep every other harness process from running in it."""
+    try:
+        results.mkdir(parents=True, exist_ok=True)
+        (results / "lock").touch()
+    except OSError as error:
+        mend = "make the results folder writable, or name another one"
+        raise UsageError(f"cannot be written: {error.strerror}", where=str(results), mend=mend) from error
+    with lock(results):
+        yield
+
+
+@contextmanager
+def lock(folder: Path) -> Iterator[None]:
+    """Hold the folder for this process; `UsageError` while another one holds it."""
+    file = _lock_file(folder)
+    with file.open("a") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            mend = "wait until it has ended, stop it, or name another folder"
+            raise UsageError("another harness process works on it", where=str(folder), mend=mend) from error
+        yield
+
+
+def locked(folder: Path) -> bool:
+    """Whether a process holds the folder now."""
+    file = _lock_file(folder)
+    if not file.exists():
+        return False
+    with file.open() as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return True
+    return False
+
+
+def _lock_file(folder: Path) -> Path:
+    return folder / "lock"
 
 
 def runs(results: Path) -> list[Path]:
