@@ -39,7 +39,6 @@ class StaticFinding:
 
     path: str
     line: int
-    column: int
     end_line: int
     code: str
     """`invalid-syntax` where the file could not be parsed."""
@@ -207,7 +206,6 @@ def _at(found: list[Mapping[str, Any]], names: Mapping[str, str]) -> tuple[Stati
         StaticFinding(
             path=names[item["filename"]],
             line=item["location"]["row"],
-            column=item["location"]["column"],
             end_line=item["end_location"]["row"],
             code=item["code"] or "invalid-syntax",
             message=item["message"],

@@ -96,11 +96,17 @@ class S10:
             trap=True,
         ),
         Example(
+            "a catalogue in a class",
+            _line("raise HTTPException(404)", "\n\nclass Texts:\n    ROOM = {'message': 'Room not found'}\n"),
+            Outcome.NOT_APPLICABLE,
+            trap=True,
+        ),
+        Example(
             "a sentence for the log",
             _line(
                 "logger.warning('room not found', extra={'message': 'Room not found'})\n    raise HTTPException(404)"
             ),
-            Outcome.PASS,
+            Outcome.NOT_APPLICABLE,
             trap=True,
         ),
         Example(
@@ -152,7 +158,7 @@ class S10:
         return decide(findings, opportunities) if opportunities else not_applicable("no error text was added")
 
     def _values(self, source: Code) -> Iterator[ast.expr]:
-        """What is put into user-facing fields inside functions, and raised without one."""
+        """What is put into user-facing fields inside functions."""
         quiet = _quiet(source)
         for node, scope in source.nodes:
             if scope is None or not _in_function(scope) or id(node) in quiet:
@@ -162,7 +168,7 @@ class S10:
             elif isinstance(node, ast.Dict):
                 yield from (value for key, value in zip(node.keys, node.values, strict=True) if self._is_field(key))
             elif isinstance(node, ast.Call) and source.dotted(node.func).endswith("HTTPException"):
-                yield from node.args[1:2] or ([] if node.keywords else node.args[:1])
+                yield from node.args[1:2]
 
     def _is_field(self, key: ast.expr | None) -> bool:
         return isinstance(key, ast.Constant) and key.value in self.fields

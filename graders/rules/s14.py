@@ -61,6 +61,12 @@ class S14:
             trap=True,
         ),
         Example(
+            "the team's monolith with another signature",
+            case(base={"app/x.py": _branches(12)}, files={"app/x.py": _branches(12).replace("x: int", "x: float", 1)}),
+            Outcome.NOT_APPLICABLE,
+            trap=True,
+        ),
+        Example(
             "the team's monolith in another file",
             case(base={"app/x.py": _branches(12)}, files={"app/x.py": None, "app/y.py": "X = 1\n\n\n" + _branches(12)}),
             Outcome.NOT_APPLICABLE,

@@ -180,7 +180,7 @@ _Placed = tuple[str, int, Finding]
 
 def _by_ruff(diff: Diff, pinned: tuple[StaticFinding, ...]) -> Iterator[_Placed]:
     for item in pinned:
-        if not item.code.startswith("ASYNC") or not is_app(item.path) or _in_lambda(diff, item):
+        if not item.code.startswith("ASYNC") or not is_app(item.path):
             continue
         if _is_new(diff, item.path, item.line):
             severity = Severity.MINOR if item.code in _FILE_CODES else None
@@ -221,14 +221,3 @@ def _is_new(diff: Diff, path: str, line: int) -> bool:
     node = source.functions.get(source.function_at(line)) if source is not None else None
     made_async = isinstance(node, ast.AsyncFunctionDef) and diff.is_added(path, [node.lineno])
     return diff.is_added(path, [line]) or made_async
-
-
-def _in_lambda(diff: Diff, item: StaticFinding) -> bool:
-    """Ruff counts a lambda as part of the function around it; what it does runs where it is called."""
-    source = diff.source(item.path)
-    place = (item.line, item.column - 1)
-    return source is not None and any(
-        (node.lineno, node.col_offset) <= place < (node.end_lineno or node.lineno, node.end_col_offset or 0)
-        for node, _ in source.nodes
-        if isinstance(node, ast.Lambda)
-    )

@@ -72,10 +72,19 @@ class S9:
         Example(
             "an address built from settings", _app("URL = f'postgresql://{user}@{host}/app'"), Outcome.PASS, trap=True
         ),
+        Example(
+            "an address with a user, its host from settings",
+            _app("URL = f'postgresql://app:{password}@{host}/app'"),
+            Outcome.PASS,
+            trap=True,
+        ),
+        Example(
+            "an address with a value behind it", _app("URL = f'http://localhost:9000/rates/{day}'"), Outcome.FAIL, 1
+        ),
         Example("a scheme to compare with", _app("ok = url.startswith('postgresql://')"), Outcome.PASS, trap=True),
         Example(
             "an address in a docstring",
-            _app('"""Use postgresql://app@db/app, or http://localhost:8000/docs."""'),
+            _app('"""postgresql://app@db/app is what it needs."""'),
             Outcome.PASS,
             trap=True,
         ),
