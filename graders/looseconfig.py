@@ -20,6 +20,14 @@ from harness.core.records import Severity, Tree
 Value = object
 
 _TOML = {"ruff.toml": "ruff", ".ruff.toml": "ruff", "ty.toml": "ty"}
+_FIRST = {
+    "pytest.ini": "pytest",
+    ".pytest.ini": "pytest",
+    "mypy.ini": "mypy",
+    ".mypy.ini": "mypy",
+    ".coveragerc": "coverage",
+}
+"""Files that a tool reads before any other of the same folder."""
 _INI = frozenset(
     {"setup.cfg", "tox.ini", "pytest.ini", ".pytest.ini", "mypy.ini", ".mypy.ini", ".coveragerc", ".flake8"}
 )
@@ -60,11 +68,15 @@ def loosened(diff: Diff) -> Iterator[Loosened]:
 
 
 def _in_front(diff: Diff, touched: list[str], tools: set[str]) -> Iterator[Loosened]:
-    """A new nested configuration file overrides the team's for its folder."""
+    """A new file that a tool reads instead of the team's, which is still there."""
     for path in touched:
         folder, _, name = path.rpartition("/")
-        if folder and path not in diff.base.entries and _TOML.get(name) in tools:
-            yield Loosened(path, str(_TOML[name]), "a new file overrides the repo's configuration", Severity.BLOCKING)
+        tool = _TOML.get(name) or _FIRST.get(name)
+        if tool in tools and path not in diff.base.entries and path in diff.final.entries:
+            others = {other: entry for other, entry in diff.final.entries.items() if other != path}
+            rest = config_of(Tree(others, diff.final.blob))
+            if folder or any(key.startswith(f"{tool}.") for key in rest):
+                yield Loosened(path, str(tool), "a new file overrides the repo's configuration", Severity.BLOCKING)
 
 
 def _tool_files(path: str) -> bool:

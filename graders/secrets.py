@@ -43,6 +43,7 @@ _SECRET_NAME = re.compile(
 )
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _WORDS = re.compile(r"[A-Za-z]*(?:[-_.:/ ][A-Za-z]*)*")
+_NUMBERED_WORDS = re.compile(r"[A-Za-z]+\d{0,2}(?:[-_.:/][A-Za-z]+\d{0,2})+")
 _RANDOM = re.compile(r"[A-Za-z0-9+/=_.~-]{16,}")
 _EXAMPLE_NAMES = frozenset({"example", "examples", "openapi_examples", "json_schema_extra", "responses"})
 _URL_PASSWORD = re.compile(
@@ -95,7 +96,11 @@ def weight(name: str, value: str) -> Severity | None:
         return None
     if _PLACEHOLDER.search(value):
         return Severity.MINOR
-    if _WORDS.fullmatch(value) or value.startswith(("/", "http://", "https://", "$", "%", "{")):
+    if (
+        _WORDS.fullmatch(value)
+        or _NUMBERED_WORDS.fullmatch(value)
+        or value.startswith(("/", "http://", "https://", "$", "%", "{"))
+    ):
         return None
     if _RANDOM.fullmatch(value) and re.search(r"\d", value) and _bits(value) >= _MIN_BITS:
         return Severity.BLOCKING

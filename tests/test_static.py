@@ -246,6 +246,8 @@ def test_a_folder_in_place_of_the_repo_s_configuration_spoils_nothing() -> None:
         ("secret_key", "dev-secret-key", Severity.MINOR),
         ("secret_key", "errors.auth.secret_key", None),
         ("access_token", "bearer", None),
+        ("password", "errors.password.min8", None),
+        ("password", "oauth2_password_grant", None),
         ("access_token", "/auth/v2/token", None),
         ("token_url", "p9Xk2mQ7vT4bR8wLs1Zc6N", None),
         ("api_key", "X-API-Key", None),

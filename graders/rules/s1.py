@@ -33,6 +33,7 @@ from harness.core.records import Finding, Outcome, Place, Severity, Source, Tree
 _DISTRIBUTIONS = {
     "attr": "attrs",
     "bs4": "beautifulsoup4",
+    "Crypto": "pycryptodome",
     "cv2": "opencv-python",
     "dateutil": "python-dateutil",
     "docx": "python-docx",
@@ -152,6 +153,15 @@ class S1:
             trap=True,
         ),
         Example(
+            "a package that is split into several",
+            case(
+                base={**_REPO, "uv.lock": f'{_LOCK}name = "opentelemetry-api"\n'},
+                files={"app/x.py": "import opentelemetry\n"},
+            ),
+            Outcome.PASS,
+            trap=True,
+        ),
+        Example(
             "what the repo imported before",
             case(base={**_REPO, "app/y.py": "import slowapi\n"}, files={"app/x.py": "import slowapi\n"}),
             Outcome.PASS,
@@ -221,12 +231,17 @@ def _undeclared(diff: Diff, imports: list[tuple[str, int, str]], have: set[str])
     if not imports:
         return
     have = have.union(*(locked(diff.final, lock) for lock in LOCKS))
-    wanted = {name for _, _, name in imports if _distributions(name).isdisjoint(have)}
+    wanted = {name for _, _, name in imports if not _is_provided(name, have)}
     if wanted:
         wanted -= _imported_before(diff.base)
     for name in sorted(wanted):
         path, line, _ = next(item for item in imports if item[2] == name)
         yield diff.finding(f"`{name}` is imported and declared nowhere", path, line, Severity.MAJOR)
+
+
+def _is_provided(name: str, have: set[str]) -> bool:
+    """Whether a distribution of that name is there, or one that it is split into (`opentelemetry-api`)."""
+    return not _distributions(name).isdisjoint(have) or any(each.startswith(f"{normal(name)}-") for each in have)
 
 
 def _distributions(name: str) -> set[str]:

@@ -179,7 +179,7 @@ class S8:
             case(
                 files={
                     "app/x.py": "INVALID_PASSWORD = 'invalid_password'\nTOKEN_URL = '/auth/token'\n"
-                    "RESET_PASSWORD = 'errors.auth.reset-password'\nTYPE = {'access_token': 'bearer'}\n"
+                    "RESET_PASSWORD = 'errors.auth.reset-password2'\nTYPE = {'access_token': 'bearer'}\n"
                     "password = form['password']\nwrong_password = 'The password is wrong 3 times'\n"
                 }
             ),

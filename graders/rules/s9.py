@@ -1,9 +1,9 @@
 """S9: What differs from one deployment to the next belongs to its environment: addresses, credentials, switches.
 
-Looked at are string literals on added lines of application code: addresses of databases and brokers (major), addresses
-of this machine and of private networks (major), and the debug switch of the application (minor). The default of a
-setting is no hard-coded value, since the environment replaces it: fields of a settings class and second arguments of
-`os.getenv` are left out. Tunables (sizes, limits, time-outs) are not looked at, nor are addresses in documentation.
+Looked at are literals on added lines of application code: addresses of databases, of brokers, of this machine and of
+private networks (major), the base address of a client and the debug switch (minor). The default of a setting is no
+hard-coded value, since the environment replaces it: fields of a settings class and second arguments of `os.getenv` are
+left out. Tunables (sizes, limits, time-outs) are not looked at, nor are addresses in documentation.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ _PRIVATE = re.compile(
     r"(?i)^https?://(?:localhost|127\.\d+\.\d+\.\d+|10\.\d+\.\d+\.\d+|192\.168\.\d+\.\d+|172\.(?:1[6-9]|2\d|3[01])\.\d+\.\d+)"
     r"(?::\d+)?(?:/|$)"
 )
+_PUBLIC = re.compile(r"https?://[^/]*\.")
 _ENVIRONMENT = frozenset({"os.getenv", "os.environ.get", "os.environ.setdefault"})
 _DOCUMENTED = frozenset(
     {"description", "summary", "title", "example", "examples", "json_schema_extra", "servers", "responses"}
@@ -59,6 +60,18 @@ class S9:
         ),
         Example("an address of this machine", _app("API = 'http://127.0.0.1:9000/rates'"), Outcome.FAIL, 1),
         Example("the debug switch", _app("app = FastAPI(debug=True)"), Outcome.FAIL, severity=Severity.MINOR),
+        Example(
+            "the base address of a client",
+            _app("client = AsyncClient(base_url='https://api.rates.io/v1')"),
+            Outcome.FAIL,
+            severity=Severity.MINOR,
+        ),
+        Example(
+            "a base address of the app itself",
+            _app("client = AsyncClient(base_url='http://app')"),
+            Outcome.PASS,
+            trap=True,
+        ),
         Example(
             "adds no application code", case(files={"tests/test_x.py": "X = 'redis://x:1'\n"}), Outcome.NOT_APPLICABLE
         ),
@@ -128,15 +141,20 @@ def _findings(diff: Diff, path: str) -> Iterator[Finding]:
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and diff.is_added(path, [node.lineno]):
             if _STORE.search(node.value) or _PRIVATE.search(node.value):
                 yield diff.finding("an address is hard-coded", path, node.lineno)
-        elif isinstance(node, ast.Call) and source.dotted(node.func) in _APPS:
-            yield from _switches(diff, path, node)
+        elif isinstance(node, ast.Call):
+            yield from _arguments(diff, path, node, is_app=source.dotted(node.func) in _APPS)
 
 
-def _switches(diff: Diff, path: str, node: ast.Call) -> Iterator[Finding]:
+def _arguments(diff: Diff, path: str, node: ast.Call, *, is_app: bool) -> Iterator[Finding]:
+    """The debug switch of an application, and the base address of any client."""
     for item in node.keywords:
-        on = item.arg == "debug" and isinstance(item.value, ast.Constant) and item.value.value is True
-        if on and diff.is_added(path, [item.value.lineno]):
+        value = item.value.value if isinstance(item.value, ast.Constant) else None
+        if not diff.is_added(path, [item.value.lineno]):
+            continue
+        if is_app and item.arg == "debug" and value is True:
             yield diff.finding("debugging is switched on in the code", path, item.value.lineno, Severity.MINOR)
+        elif item.arg == "base_url" and isinstance(value, str) and _PUBLIC.match(value):
+            yield diff.finding("a base address is hard-coded", path, item.value.lineno, Severity.MINOR)
 
 
 def _is_settings(scope: Scope) -> bool:

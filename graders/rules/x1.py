@@ -98,6 +98,11 @@ def _tests(old: str, new: str) -> Case:
     return case(base=_REPO, files={"tests/test_items.py": _TESTS.replace(old, new, 1)})
 
 
+def _hook(body: str) -> Case:
+    text = f"def pytest_collection_modifyitems(items: list[object]) -> None:\n    {body}\n"
+    return case(base=_REPO, files={"tests/conftest.py": text})
+
+
 def _app(*lines: str, base: str = "") -> Case:
     return case(base={**_REPO, "app/x.py": base}, files={"app/x.py": "\n".join((*lines, ""))})
 
@@ -227,6 +232,12 @@ class X1:
             findings=1,
         ),
         Example(
+            "a file that the test runner reads first",
+            case(base=_REPO, files={"pytest.ini": "[pytest]\n"}),
+            Outcome.FAIL,
+            findings=1,
+        ),
+        Example(
             "the specs ask for the key",
             _config("line-length = 100", "line-length = 120", _asking("Raise ruff's `line-length` to 120.")),
             Outcome.PASS,
@@ -327,6 +338,19 @@ class X1:
             trap=True,
         ),
         Example("a test with another name", _tests("def test_list", "def test_list_of_items"), Outcome.PASS, trap=True),
+        Example(
+            "a test with another name and a changed line",
+            _tests("def test_list() -> None:\n    answer = [1, 2]", "def test_listing() -> None:\n    answer = [1, 3]"),
+            Outcome.PASS,
+            trap=True,
+        ),
+        Example(
+            "a hook that marks tests",
+            _hook("for item in items:\n        item.add_marker('asyncio')"),
+            Outcome.PASS,
+            trap=True,
+        ),
+        Example("a hook that drops tests", _hook("items[:] = items[:1]"), Outcome.FAIL, findings=1),
         Example(
             "assertions moved to a helper",
             case(base={**_REPO, "tests/test_items.py": _PLAIN}, files={"tests/test_items.py": _HELPED}),
