@@ -66,6 +66,8 @@ class BookingService:
         if booking.status == BookingStatus.CANCELLED:
             raise BookingCancelledError
         changes = data.model_dump(exclude_unset=True)
+        if not changes:
+            return booking
         starts_at = changes.get("starts_at", booking.starts_at)
         ends_at = changes.get("ends_at", booking.ends_at)
         _check_period(starts_at, ends_at)
