@@ -7,6 +7,7 @@ unknown answer does to the trial. Nothing is run here but the rules; what the ag
 from __future__ import annotations
 
 from functools import cached_property
+from importlib import metadata
 from pathlib import Path
 from typing import ClassVar
 
@@ -52,10 +53,11 @@ class RuleViolations:
 
     @cached_property
     def _digest(self) -> str:
-        """Over the rulebook, the rules, their configuration and the modules beside this one that they are made of."""
+        """Over the rulebook, the rules, their configuration, the modules beside this one and ruff itself."""
         here = Path(__file__).parent
         modules = {path.name: sha256(path.read_bytes()) for path in sorted(here.glob("*.py"))}
-        return digest([self._rulebook.digest, modules, folder_digest(here / "rules"), folder_digest(here / "config")])
+        folders = [folder_digest(here / "rules"), folder_digest(here / "config")]
+        return digest([self._rulebook.digest, modules, folders, metadata.version("ruff")])
 
 
 def _rule(binding: Binding, case: Case) -> Ruling:
