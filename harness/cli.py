@@ -69,6 +69,7 @@ def _run_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     run.add_argument("--budget", type=float, metavar="USD", help="cap on the money of the whole run")
     run.add_argument("--prices", type=Path, metavar="FILE", help="price table to use instead of the shipped one")
     run.add_argument("--name", help="name of the run (default: date and time)")
+    _tells(run)
     _results(run)
     run.set_defaults(verb=_run)
 
@@ -80,10 +81,13 @@ def _stored_parsers(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--dry-run", action="store_true", help="only say what would be reused, regraded, run again, and why"
     )
     resume.add_argument("--jobs", type=_positive, default=2, help="trials at once (default: 2)")
+    resume.add_argument("--budget", type=float, metavar="USD", help="another cap on the money of the whole run")
+    _tells(resume)
     resume.set_defaults(verb=_resume)
     grade = verbs.add_parser("grade", help="judge a run's sealed deliveries again; no agent is run")
     _which(grade)
     grade.add_argument("--jobs", type=_positive, default=2, help="trials at once (default: 2)")
+    _tells(grade)
     grade.set_defaults(verb=_grade)
     table = verbs.add_parser("table", help="print a run's table")
     _which(table)
@@ -113,6 +117,10 @@ def _which(parser: argparse.ArgumentParser) -> None:
 
 def _results(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--results", type=Path, metavar="DIR", help="results folder (default: results/)")
+
+
+def _tells(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-v", "--verbose", action="store_true", help="follow the run's log on standard error")
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from harness.core.ports import Agent, Grader
 from harness.core.records import Limits
 from harness.core.runs import Arm, PlannedTask, PlannedTrial, RunManifest
 from harness.core.task import Task
+from harness.gateway.exchange import unheard
 from harness.gateway.prices import PriceTable
 from harness.gateway.serve import Gateway, Upstream
 from harness.load.prompts import Prompt, load_prompt
@@ -145,7 +146,25 @@ def make_lab(choice: Choice, store: Store, toolchain: str) -> SandboxLab:
 
 def manifest(choice: Choice, arms: Sequence[Arm], bundles: Sequence[Bundle], store: Store, sandbox: str) -> RunManifest:
     """The plan of a new run."""
-    tasks = tuple(
+    tasks = planned_tasks(bundles, store)
+    now = datetime.now(UTC)
+    return RunManifest(
+        run=choice.name or now.strftime("%Y%m%d-%H%M%S"),
+        created=now.isoformat(timespec="seconds"),
+        order_seed=choice.seed,
+        sandbox=sandbox,
+        budget_usd=choice.budget_usd,
+        price_date=PriceTable.load(choice.prices).date,
+        kickoff_digest=kickoff_digest(),
+        arms=tuple(arms),
+        tasks=tasks,
+        trials=plan(arms, tasks, choice.repeats, choice.seed),
+    )
+
+
+def planned_tasks(bundles: Sequence[Bundle], store: Store) -> tuple[PlannedTask, ...]:
+    """Tasks as a plan pins them."""
+    return tuple(
         PlannedTask(
             id=bundle.task.id,
             digest=bundle.task.digest,
@@ -153,18 +172,6 @@ def manifest(choice: Choice, arms: Sequence[Arm], bundles: Sequence[Bundle], sto
             toolchain_digest=store.digest(bundle.task.file.toolchain),
         )
         for bundle in bundles
-    )
-    now = datetime.now(UTC)
-    return RunManifest(
-        run=choice.name or now.strftime("%Y%m%d-%H%M%S"),
-        created=now.isoformat(timespec="seconds"),
-        order_seed=choice.seed,
-        sandbox=sandbox,
-        price_date=PriceTable.load(choice.prices).date,
-        kickoff_digest=kickoff_digest(),
-        arms=tuple(arms),
-        tasks=tasks,
-        trials=plan(arms, tasks, choice.repeats, choice.seed),
     )
 
 
@@ -190,7 +197,9 @@ class Workshop:
     gateway: Gateway
     players: PlayerServer
     script: Callable[[Bundle, Arm], Sequence[Turn]]
-    key: str | None
+    key: str | None = field(repr=False)
+    scripts: dict[tuple[str, str], Sequence[Turn]] = field(default_factory=dict, repr=False)
+    """By arm and task, once played."""
 
     def trial(self, owed: Owed) -> Trial:
         """A planned trial as objects."""
@@ -205,7 +214,7 @@ class Workshop:
             system=self.prompt.body,
             agent=cast(Agent, plugins.load("harness.agents", arm.driver)()),
             lab=self.labs[bundle.task.file.toolchain],
-            open_door=self._opener(upstream),
+            open_door=self._opener(upstream, planned.trial),
         )
 
     def bench(self, toolchain: str) -> Bench:
@@ -214,10 +223,17 @@ class Workshop:
 
     def _upstream(self, planned: PlannedTrial, bundle: Bundle, arm: Arm) -> Upstream:
         if arm.model.startswith(REFERENCE):
-            return Upstream(self.players.add(planned.trial, self.script(bundle, arm)))
+            return Upstream(self.players.add(f"{arm.name}/{bundle.task.id}", self._played(bundle, arm)))
         return Upstream(self.choice.environ.get("ANTHROPIC_BASE_URL", API_URL), self.key)
 
-    def _opener(self, upstream: Upstream) -> Callable[..., Door]:
+    def _played(self, bundle: Bundle, arm: Arm) -> Sequence[Turn]:
+        """One script for all repeats: a script holds every file that it writes."""
+        key = arm.name, bundle.task.id
+        if key not in self.scripts:
+            self.scripts[key] = self.script(bundle, arm)
+        return self.scripts[key]
+
+    def _opener(self, upstream: Upstream, name: str) -> Callable[..., Door]:
         def open_door(
             task: Task,
             arm: Arm,
@@ -228,7 +244,13 @@ class Workshop:
         ) -> Door:
             keep = None if arm.model.startswith(REFERENCE) else exchanges
             admission = self.gateway.admit(
-                upstream=upstream, model=arm.model, limits=limits, deadline=deadline, record=record, exchanges=keep
+                upstream=upstream,
+                model=arm.model,
+                limits=limits,
+                deadline=deadline,
+                record=record,
+                exchanges=keep,
+                name=name,
             )
             return Door(
                 admission.base_url,
@@ -248,11 +270,16 @@ def workshop(
     prompt: Prompt,
     say: Say,
     script: Callable[[Bundle, Arm], Sequence[Turn]] | None = None,
+    *,
+    spent_micro_usd: int = 0,
+    log: Callable[[str, Mapping[str, JsonValue]], None] = unheard,
 ) -> Iterator[Workshop]:
-    """A workshop with its gateway and its player server running."""
+    """A workshop with its gateway and its player server running; `spent_micro_usd` of the budget is gone already."""
     store = make_store(choice, say)
     labs = {name: make_lab(choice, store, name) for name in {bundle.task.file.toolchain for bundle in bundles}}
-    with Gateway(PriceTable.load(choice.prices), choice.budget_usd) as gateway, PlayerServer() as players:
+    prices = PriceTable.load(choice.prices)
+    metered = Gateway(prices, choice.budget_usd, spent_micro_usd=spent_micro_usd, log=log)
+    with metered as gateway, PlayerServer() as players:
         yield Workshop(
             choice=choice,
             prompt=prompt,

@@ -6,25 +6,34 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from pydantic import JsonValue
+
 from harness import compose
 from harness.core.errors import UsageError
-from harness.core.runs import Arm, JournalLine
+from harness.core.runs import Arm, AttemptLine, JournalLine
+from harness.gateway.prices import SHIPPED
 from harness.load.prompts import Prompt
 from harness.load.tasks import Bundle
 from harness.models.script import Turn
 from harness.report.progress import Progress
 from harness.run import check as proof
-from harness.run.plan import Action, Owed, owed
-from harness.run.pool import Interrupted, Pool
+from harness.run.plan import Action, Current, Owed, owed, owed_after, replan
+from harness.run.pool import Interrupted, Pool, stopped_by_signals
 from harness.run.session import Session
-from harness.store import journal
-from harness.store.layout import RunFolder, resolve_run
+from harness.run.solve import kickoff_digest
+from harness.store import journal, recover
+from harness.store.layout import RunFolder, hold, locked, resolve_run
+from harness.store.log import RunLog
 
-OK, OFF, INTERRUPTED = 0, 1, 130
+OK, OFF, BUDGET, INTERRUPTED = 0, 1, 4, 130
+LOG = "log.jsonl"
+PRICES = "prices.toml"
+"""Prices stay with the run, so that a resumed one goes on counting in the same money."""
 PROMPT = "prompt.md"
 """The prompt stays with the run, so that it can be resumed wherever the run is kept."""
 
@@ -36,16 +45,22 @@ def run(parsed: argparse.Namespace) -> int:
     prompt, bundles = compose.chosen(choice)
     arms = compose.make_arms(choice, prompt, bundles)
     progress = Progress(sys.stderr)
-    with compose.workshop(choice, arms, bundles, prompt, progress.say) as workshop:
+    log = _log(parsed, progress)
+    with (
+        hold(choice.results),
+        compose.workshop(choice, arms, bundles, prompt, progress.say, log=log.write) as workshop,
+    ):
         store = compose.make_store(choice, progress.say)
         kind = next(iter(workshop.labs.values())).provider.kind
         manifest = compose.manifest(choice, arms, bundles, store, kind)
         folder = RunFolder.create(choice.results, manifest)
         (folder.root / PROMPT).write_bytes(prompt.path.read_bytes())
+        (folder.root / PRICES).write_bytes((choice.prices or SHIPPED).read_bytes())
         todo = tuple(Owed(planned, Action.RERUN, "not run yet", None) for planned in manifest.trials)
         progress.say(f"run {manifest.run}: {len(todo)} trials in {kind} sandboxes, {choice.jobs} at a time")
-        code = _carry_out(workshop, folder, todo, progress)
-    return code or _print_table(folder, "grid")
+        with folder.lock():
+            code = _carry_out(workshop, folder, todo, progress, log)
+    return _closing(code, folder)
 
 
 def resume(parsed: argparse.Namespace) -> int:
@@ -54,31 +69,33 @@ def resume(parsed: argparse.Namespace) -> int:
     choice, prompt, bundles, arms = _pinned(parsed, folder)
     progress = Progress(sys.stderr)
     store = compose.make_store(choice, progress.say)
-    lines, damages = journal.read(folder.journal)
-    for damage in damages:
-        progress.say(f"warning: {damage}")
-    todo = owed(folder.manifest, lines, compose.current(folder.manifest, arms, bundles, store))
+    current = compose.current(folder.manifest, arms, bundles, store)
+    replanned = replan(folder.manifest, arms, compose.planned_tasks(bundles, store))
+    replanned = replanned.model_copy(update={"kickoff_digest": kickoff_digest()})
     if parsed.dry_run:
-        for item in todo:
+        for item in owed_after(folder.manifest, replanned, _lines(folder), current):
             print(f"{item.action:8} {item.planned.trial}  {item.planned.arm} on {item.planned.task}: {item.why}")
         return OK
-    return _go_on(choice, arms, bundles, prompt, folder, todo, progress)
+    with hold(folder.root.parent), folder.lock():
+        lines = _recover(folder, progress)
+        todo = owed_after(folder.manifest, replanned, lines, current)
+        folder = folder.replan(replanned.model_copy(update={"budget_usd": choice.budget_usd}))
+        code = _go_on(parsed, choice, arms, bundles, prompt, folder, todo, lines, progress)
+    return _closing(code, folder)
 
 
 def grade(parsed: argparse.Namespace) -> int:
     """`harness grade`: judge sealed deliveries again, whatever the digests say."""
     folder = resolve_run(_results(parsed), parsed.run)
     choice, prompt, bundles, arms = _pinned(parsed, folder)
-    lines, _ = journal.read(folder.journal)
     progress = Progress(sys.stderr)
     store = compose.make_store(choice, progress.say)
     current = compose.current(folder.manifest, arms, bundles, store)
-    todo = tuple(
-        replace(item, action=Action.REGRADE, why="asked for")
-        for item in owed(folder.manifest, lines, current)
-        if item.attempt is not None
-    )
-    return _go_on(choice, arms, bundles, prompt, folder, todo, progress)
+    with hold(folder.root.parent), folder.lock():
+        lines = _recover(folder, progress)
+        todo = _asked_for(folder, lines, current, progress)
+        code = _go_on(parsed, choice, arms, bundles, prompt, folder, todo, lines, progress)
+    return _closing(code, folder)
 
 
 def table(parsed: argparse.Namespace) -> int:
@@ -118,10 +135,9 @@ def _check_one(
         kind, _, name = arm.name.partition(":")
         if kind == "no-op":
             return compose.play(of, arm.model_copy(update={"model": f"{compose.REFERENCE}noop"}))
-        delivery = {"flaw": of.flawed, "alternative": of.alternatives.__getitem__}.get(kind, lambda _: of.solution)(
-            name
-        )
-        return compose.play_delivery(of, delivery)
+        if kind == "flaw":
+            return compose.play_delivery(of, of.flawed(name))
+        return compose.play_delivery(of, of.alternatives[name] if kind == "alternative" else of.solution)
 
     with tempfile.TemporaryDirectory() as scratch:
         place = replace(choice, results=Path(scratch), name=f"check-{bundle.task.id}")
@@ -130,48 +146,126 @@ def _check_one(
             folder = RunFolder.create(place.results, manifest)
             progress.say(f"check {bundle.task.id}: {len(variants)} deliveries")
             todo = tuple(Owed(planned, Action.RERUN, "proof", None) for planned in manifest.trials)
-            _carry_out(workshop, folder, todo, progress)
+            _carry_out(workshop, folder, todo, progress, RunLog())
         return proof.prove(bundle.task, bundle.flaws, bundle.seed, bundle.checks, folder, compose.graders_digest())
 
 
-def _carry_out(workshop: compose.Workshop, folder: RunFolder, todo: Sequence[Owed], progress: Progress) -> int:
-    """Do what is owed, line by line into the journal; 130 when the user stopped it."""
+def _carry_out(
+    workshop: compose.Workshop, folder: RunFolder, todo: Sequence[Owed], progress: Progress, log: RunLog
+) -> int:
+    """Do what is owed, line by line into the journal; 130 when the user stopped it, 4 when the budget did."""
     toolchain = folder.manifest.tasks[0].toolchain
-    session = Session(folder, workshop.bench(toolchain), workshop.trial)
+    stop = threading.Event()
+    session = Session(
+        folder, workshop.bench(toolchain), workshop.trial, stop, workshop.gateway.budget_spent, _noticed(log, progress)
+    )
     needed = [item for item in todo if item.action is not Action.REUSE]
-    pool: Pool[Owed, JournalLine] = Pool(session.work, workshop.choice.jobs)
-    with folder.lock(), journal.Journal(folder.journal) as written, progress.following(folder.manifest, len(needed)):
+    pool: Pool[Owed, JournalLine] = Pool(session.work, workshop.choice.jobs, stop)
+    with (
+        journal.Journal(folder.journal) as written,
+        log.opened(folder.root / LOG),
+        progress.following(folder.manifest, len(needed), workshop.gateway.waited_s),
+        stopped_by_signals(pool.stop, progress.say),
+    ):
+        log.write("begins", {"run": folder.manifest.run, "owed": len(needed), "planned": len(todo)})
         try:
             for line in pool.run(needed):
                 written.append(line)
                 progress.line(line)
         except Interrupted:
+            log.write("stopped", {"by": "signal"})
             progress.say("stopped; `harness resume` goes on from here")
             return INTERRUPTED
-    return OK
+        log.write("ends", {"budget_spent": workshop.gateway.budget_spent()})
+    return BUDGET if workshop.gateway.budget_spent() else OK
 
 
 def _go_on(
+    parsed: argparse.Namespace,
     choice: compose.Choice,
     arms: Sequence[Arm],
     bundles: Sequence[Bundle],
     prompt: Prompt,
     folder: RunFolder,
     todo: Sequence[Owed],
+    lines: Sequence[JournalLine],
     progress: Progress,
 ) -> int:
-    with compose.workshop(choice, arms, bundles, prompt, progress.say) as workshop:
-        code = _carry_out(workshop, folder, todo, progress)
-    return code or _print_table(folder, "grid")
+    log = _log(parsed, progress)
+    spent = sum(line.cost.micro_usd + line.unsettled_micro_usd for line in lines if isinstance(line, AttemptLine))
+    with compose.workshop(
+        choice, arms, bundles, prompt, progress.say, spent_micro_usd=spent, log=log.write
+    ) as workshop:
+        return _carry_out(workshop, folder, todo, progress, log)
+
+
+def _asked_for(
+    folder: RunFolder, lines: Sequence[JournalLine], current: Current, progress: Progress
+) -> tuple[Owed, ...]:
+    """Every sealed attempt that can still be judged by the task it was made for."""
+    found = owed(folder.manifest, lines, current)
+    for item in found:
+        if item.attempt is None:
+            progress.say(f"not judged again: {item.planned.arm} on {item.planned.task}: {item.why}")
+    return tuple(replace(item, action=Action.REGRADE, why="asked for") for item in found if item.attempt is not None)
+
+
+def _log(parsed: argparse.Namespace, progress: Progress) -> RunLog:
+    return RunLog(progress.say if parsed.verbose else None)
+
+
+NOTICED = {
+    "provider given up": "{model} failed {trials_in_a_row} trials in a row: no further trial of it is started;"
+    " `harness resume` owes them"
+}
+"""Events of the log that nobody should have to look for."""
+
+
+def _noticed(log: RunLog, progress: Progress) -> Callable[[str, Mapping[str, JsonValue]], None]:
+    def write(event: str, data: Mapping[str, JsonValue]) -> None:
+        log.write(event, data)
+        if event in NOTICED:
+            progress.say(NOTICED[event].format(**data))
+
+    return write
+
+
+def _lines(folder: RunFolder) -> list[JournalLine]:
+    """The journal with what is damaged told, and with attempts that a killed harness left without a line."""
+    lines, damages = journal.read(folder.journal)
+    for damage in damages:
+        print(f"warning: {damage}", file=sys.stderr)
+    return lines if locked(folder.root) else [*lines, *recover.killed(folder, lines)]
+
+
+def _recover(folder: RunFolder, progress: Progress) -> list[JournalLine]:
+    """Write the lines that a killed harness left out, once, and remove what it was writing; the whole journal."""
+    lines, damages = journal.read(folder.journal)
+    for damage in damages:
+        progress.say(f"warning: {damage}")
+    recover.sweep(folder)
+    left = recover.killed(folder, lines)
+    with journal.Journal(folder.journal) as written:
+        for line in left:
+            written.append(line)
+            progress.say(f"found attempt {line.attempt} of {line.trial} without a line: {line.validity}")
+    return [*lines, *left]
+
+
+def _closing(code: int, folder: RunFolder) -> int:
+    """Print the table unless the user stopped the run; the exit code."""
+    if code == INTERRUPTED:
+        return code
+    if code == BUDGET:
+        print("the run's budget is spent; `harness resume --budget USD` goes on with a larger one", file=sys.stderr)
+    found = _print_table(folder, "grid")
+    return code or found
 
 
 def _print_table(folder: RunFolder, style: str) -> int:
     from harness.report import tables
 
-    lines, damages = journal.read(folder.journal)
-    for damage in damages:
-        print(f"warning: {damage}", file=sys.stderr)
-    summary = tables.summarise(folder.manifest, lines)
+    summary = tables.summarise(folder.manifest, _lines(folder))
     print(tables.render(summary, style))
     return tables.exit_code(summary)
 
@@ -207,6 +301,8 @@ def _pinned(parsed: argparse.Namespace, folder: RunFolder) -> tuple[compose.Choi
         jobs=parsed.jobs,
         sandbox=manifest.sandbox,
         prompt=folder.root / PROMPT,
+        prices=folder.root / PRICES if (folder.root / PRICES).exists() else None,
+        budget_usd=getattr(parsed, "budget", None) or manifest.budget_usd,
     )
     prompt, bundles = compose.chosen(choice)
     return choice, prompt, bundles, list(compose.make_arms(choice, prompt, bundles))

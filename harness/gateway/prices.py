@@ -22,7 +22,8 @@ from harness.core.records import Cost, Record, Usage
 REFERENCE = "reference/"
 """Models below this name are players of the harness and cost nothing."""
 
-_SHIPPED = Path(__file__).with_name("prices.toml")
+SHIPPED = Path(__file__).with_name("prices.toml")
+"""The table to use where a user names none."""
 _SNAPSHOT = re.compile(r"-\d{8}$")
 
 
@@ -66,7 +67,7 @@ class PriceTable:
     @classmethod
     def load(cls, path: Path | None = None) -> PriceTable:
         """The table in `path`, or the one that is shipped; `UsageError` naming every mistake in the file."""
-        source = path or _SHIPPED
+        source = path or SHIPPED
         try:
             data = tomllib.loads(source.read_text(encoding="utf-8"), parse_float=Decimal)
             found = _PriceFile.model_validate(data)
@@ -77,7 +78,7 @@ class PriceTable:
         except tomllib.TOMLDecodeError as error:
             raise UsageError(f"no valid TOML: {error}", where=str(source), mend="mend the line it names") from error
         except ValidationError as error:
-            raise UsageError(_mistakes(error), where=str(source), mend=f"use the form of {_SHIPPED.name}") from error
+            raise UsageError(_mistakes(error), where=str(source), mend=f"use the form of {SHIPPED.name}") from error
         return cls(found.date, found.models)
 
     def rates(self, model: str) -> Rates | None:

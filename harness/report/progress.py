@@ -2,47 +2,54 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
 from harness.core.records import Cost
-from harness.core.runs import AttemptLine, JournalLine, RunManifest
+from harness.core.runs import AttemptLine, JournalLine, RunManifest, VerdictLine
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Live
     from rich.progress import TaskID
 
+EVERY_S = 10.0
+"""Seconds between two plain lines that say how far a run is."""
+
 
 class Progress:
-    """Counts trials, validity and money as lines of the journal come in."""
+    """Counts trials, validity, money and waiting as lines of the journal come in."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self._lock = threading.Lock()
         self._live: Live | None = None
         self._bar: TaskID | None = None
         self._arms: dict[str, str] = {}
         self._total = 0
-        self._done = 0
-        self._accepted = 0
-        self._invalid = 0
+        self._valid: dict[str, bool] = {}
+        """Trials that have come to an end, and whether their last line was valid."""
         self._cost = Cost()
-        self._began = time.monotonic()
+        self._waited: Callable[[], float] = float
+        self._began = self._told = time.monotonic()
 
     def say(self, text: str) -> None:
-        """One line for people."""
-        if self._live is not None:
-            self._live.console.print(text, markup=False, highlight=False)
-        else:
-            print(text, file=self._stream, flush=True)
+        """One line for people; any thread may say it."""
+        with self._lock:
+            if self._live is not None:
+                self._live.console.print(text, markup=False, highlight=False)
+            else:
+                print(text, file=self._stream, flush=True)
 
     @contextmanager
-    def following(self, manifest: RunManifest, total: int) -> Iterator[None]:
-        """Show progress while `total` trials are carried out."""
+    def following(self, manifest: RunManifest, total: int, waited: Callable[[], float] = float) -> Iterator[None]:
+        """Show progress while `total` trials are carried out; `waited`: seconds lost to the provider so far."""
         self._arms = {trial.trial: f"{trial.arm} on {trial.task}" for trial in manifest.trials}
         self._total = total
-        self._began = time.monotonic()
+        self._waited = waited
+        self._began = self._told = time.monotonic()
         if not self._stream.isatty():
             yield
             return
@@ -63,25 +70,37 @@ class Progress:
         """Take a line of the journal into account."""
         name = self._arms.get(line.trial, line.trial)
         if isinstance(line, AttemptLine):
-            self._cost = self._cost + line.cost
-            if line.validity.valid:
-                self.say(f"  {name}: {line.ended} after {line.wall_s:.1f} s, judging")
-                return
-            self._invalid += 1
-            self.say(f"  {name}: attempt {line.attempt} {line.validity}: {line.validity.detail}")
-            return
-        self._done += 1
-        self._accepted += line.accepted
-        verdict = "accepted" if line.accepted else line.why_not or str(line.validity)
-        self.say(f"  {name}: {verdict}")
+            self._cost += line.cost
+            self._attempted(name, line)
+        else:
+            self._judged(name, line)
         self._show()
+
+    def status(self) -> str:
+        """How far the run is, on one line."""
+        done = len(self._valid)
+        floor = "" if self._cost.complete else " or more"
+        left = (time.monotonic() - self._began) / done * (self._total - done) if done else None
+        return (
+            f"{done}/{self._total} trials done, {sum(self._valid.values())} valid, ${self._cost.usd:.2f}{floor}, "
+            f"waited {self._waited():.0f} s for rate limits, {'?' if left is None else f'{left:.0f}'} s left"
+        )
+
+    def _attempted(self, name: str, line: AttemptLine) -> None:
+        if line.validity.valid:
+            self.say(f"  {name}: {line.ended} after {line.wall_s:.1f} s, judging")
+            return
+        self._valid[line.trial] = False
+        self.say(f"  {name}: attempt {line.attempt} {line.validity}: {line.validity.detail}")
+
+    def _judged(self, name: str, line: VerdictLine) -> None:
+        self._valid[line.trial] = line.validity.valid
+        verdict = "accepted" if line.accepted else line.why_not or f"{line.validity}: {line.validity.detail}"
+        self.say(f"  {name}: {verdict}")
 
     def _show(self) -> None:
         if self._live is not None and self._bar is not None:
-            each = (time.monotonic() - self._began) / max(1, self._done)
-            left = each * (self._total - self._done)
-            floor = "" if self._cost.complete else " or more"
-            text = (
-                f"accepted {self._accepted}, invalid {self._invalid}, ${self._cost.usd:.2f}{floor}, {left:.0f} s left"
-            )
-            self._live.update(self._bar, completed=self._done, description=text)
+            self._live.update(self._bar, completed=len(self._valid), description=self.status())
+        elif time.monotonic() - self._told >= EVERY_S or len(self._valid) == self._total:
+            self._told = time.monotonic()
+            self.say(self.status())

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from harness.core.digest import digest
@@ -17,6 +17,7 @@ from harness.core.runs import Arm, JournalLine, PlannedTask, PlannedTrial, RunMa
 from harness.core.scores import TrialResult, trial_results
 
 KEY_LENGTH = 16
+NOT_RUN = "not run yet"
 
 
 def trial_key(arm_digest: str, task_digest: str, toolchain_digest: str, repeat: int) -> str:
@@ -47,6 +48,29 @@ def plan(arms: Sequence[Arm], tasks: Sequence[PlannedTask], repeats: int, seed: 
         for repeat, task in blocks
         for arm in sorted(arms, key=lambda arm: digest([seed, repeat, task.id, arm.name]))
     )
+
+
+def replan(manifest: RunManifest, arms: Sequence[Arm], tasks: Sequence[PlannedTask]) -> RunManifest:
+    """The same plan with the digests of now: trials of what changed get their new keys in the old order.
+
+    Trials under keys that no longer are in the plan become superseded; when the old content comes back, so do they.
+    """
+    arm_of, task_of = {arm.name: arm for arm in arms}, {task.id: task for task in tasks}
+    trials = tuple(_rekeyed(trial, arm_of[trial.arm], task_of[trial.task]) for trial in manifest.trials)
+    keys = {trial.trial for trial in trials}
+    before = {trial.trial: trial for trial in (*manifest.superseded, *manifest.trials) if trial.trial not in keys}
+    changes = {
+        "arms": tuple(arm_of[arm.name] for arm in manifest.arms),
+        "tasks": tuple(task_of[task.id] for task in manifest.tasks),
+        "trials": trials,
+        "superseded": tuple(before.values()),
+    }
+    return manifest.model_copy(update=changes)
+
+
+def _rekeyed(trial: PlannedTrial, arm: Arm, task: PlannedTask) -> PlannedTrial:
+    key = trial_key(arm.digest, task.digest, task.toolchain_digest, trial.repeat)
+    return trial.model_copy(update={"trial": key})
 
 
 def _distinct(kind: str, named: Sequence[tuple[str, str]]) -> None:
@@ -98,11 +122,23 @@ def owed(manifest: RunManifest, lines: Iterable[JournalLine], current: Current) 
     return tuple(_owed(result, changed, current.graders) for result in trial_results(manifest, lines))
 
 
+def owed_after(
+    manifest: RunManifest, replanned: RunManifest, lines: Sequence[JournalLine], current: Current
+) -> tuple[Owed, ...]:
+    """What a replanned run owes, with the change as the reason where there is one."""
+    before = owed(manifest, lines, current)
+    after = owed(replanned, lines, current)
+    return tuple(
+        replace(new, why=old.why) if old.planned != new.planned and new.why == NOT_RUN else new
+        for old, new in zip(before, after, strict=True)
+    )
+
+
 def _owed(result: TrialResult, changed: Mapping[tuple[str, str], str], graders: Mapping[str, str]) -> Owed:
     last, planned = result.attempt, result.planned
     why = changed.get(("arm", planned.arm)) or changed.get(("task", planned.task))
     if last is None:
-        return Owed(planned, Action.RERUN, "not run yet", None)
+        return Owed(planned, Action.RERUN, NOT_RUN, None)
     if why is not None:
         return Owed(planned, Action.RERUN, why, None)
     cause = last.validity.cause

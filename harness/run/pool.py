@@ -1,14 +1,18 @@
 """Runs planned work in threads and hands every line back to the caller's thread: one writer, no locks.
 
-The first Ctrl-C starts nothing more and lets what is in flight end; the second leaves at once.
+The first Ctrl-C (or SIGTERM) starts nothing more and lets what is in flight end; the second leaves at once. Signals are
+caught by handlers, because an exception between two lines of the journal's writer would cut a line in two.
 """
 
 from __future__ import annotations
 
 import queue
+import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from types import FrameType
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
@@ -28,11 +32,14 @@ class _Ended:
 class Pool(Generic[Item, Line]):
     """`work(item, emit)` for every item, `workers` at a time."""
 
-    def __init__(self, work: Callable[[Item, Emit[Line]], None], workers: int) -> None:
+    def __init__(
+        self, work: Callable[[Item, Emit[Line]], None], workers: int, stop: threading.Event | None = None
+    ) -> None:
+        """`stop`: set by whoever wants nothing more to be started."""
         self._work = work
         self._workers = workers
         self._lines: queue.SimpleQueue[Line | _Ended] = queue.SimpleQueue()
-        self._stop = threading.Event()
+        self._stop = stop or threading.Event()
 
     def run(self, items: Sequence[Item]) -> Iterator[Line]:
         """Lines as they come; `Interrupted` after a clean stop, and the first error of a worker as it was raised."""
@@ -47,16 +54,20 @@ class Pool(Generic[Item, Line]):
             thread.start()
         error: BaseException | None = None
         left = len(threads)
-        while left:
-            line = self._next()
-            if isinstance(line, _Ended):
-                left -= 1
-                error = error or line.error
-            else:
-                yield line
+        try:
+            while left:
+                line = self._next()
+                if isinstance(line, _Ended):
+                    left -= 1
+                    error = error or line.error
+                else:
+                    yield line
+        finally:
+            finished = not left and not self._stop.is_set()
+            self._stop.set()
         if error is not None:
             raise error
-        if self._stop.is_set():
+        if not finished:
             raise Interrupted
 
     def stop(self) -> bool:
@@ -71,9 +82,6 @@ class Pool(Generic[Item, Line]):
                 return self._lines.get(timeout=0.5)
             except queue.Empty:
                 continue
-            except KeyboardInterrupt:
-                if self.stop():
-                    raise
 
     def _serve(self, pending: queue.SimpleQueue[Item]) -> None:
         error: BaseException | None = None
@@ -86,3 +94,26 @@ class Pool(Generic[Item, Line]):
             error = caught
             self._stop.set()
         self._lines.put(_Ended(error))
+
+
+@contextmanager
+def stopped_by_signals(stop: Callable[[], bool], say: Callable[[str], None]) -> Iterator[None]:
+    """While this is open, the first SIGINT or SIGTERM calls `stop` and the second raises `KeyboardInterrupt`.
+
+    Outside the main thread signals stay as they are.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def caught(number: int, frame: FrameType | None) -> None:
+        if stop():
+            raise KeyboardInterrupt
+        say("stopping: what is in flight ends first; once more leaves at once")
+
+    before = {number: signal.signal(number, caught) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

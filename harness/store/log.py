@@ -9,11 +9,10 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+from typing import BinaryIO
 
 from pydantic import JsonValue
 
@@ -38,10 +37,14 @@ class LogLine(Record):
 
 
 class RunLog:
-    """The log of a run; threads may share it. `hear` gets every line too, for a person who follows."""
+    """The log of a run; threads may share it. `hear` gets every line too, for a person who follows.
 
-    def __init__(self, path: Path, hear: Callable[[str], None] | None = None) -> None:
-        self._file = path.open("ab", buffering=0)
+    A run is logged before it has a folder: until `opened`, lines wait.
+    """
+
+    def __init__(self, hear: Callable[[str], None] | None = None) -> None:
+        self._file: BinaryIO | None = None
+        self._waiting: list[bytes] = []
         self._hear = hear
         self._lock = threading.Lock()
 
@@ -49,16 +52,27 @@ class RunLog:
         """One line; never raises for a file that takes no more."""
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         line = LogLine(at=now, process=os.getpid(), event=event, data=dict(data))
-        with self._lock, contextlib.suppress(OSError, ValueError):
-            write_all(self._file.fileno(), json_bytes(line) + b"\n")
+        with self._lock:
+            self._waiting.append(json_bytes(line) + b"\n")
+            self._flush()
         if self._hear is not None:
             self._hear(str(line))
 
-    def __enter__(self) -> Self:
-        return self
+    @contextlib.contextmanager
+    def opened(self, path: Path) -> Iterator[None]:
+        """Write to `path` while this is open."""
+        with path.open("ab", buffering=0) as file:
+            with self._lock:
+                self._file = file
+                self._flush()
+            try:
+                yield
+            finally:
+                with self._lock:
+                    self._file = None
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        with self._lock:
-            self._file.close()
+    def _flush(self) -> None:
+        if self._file is not None:
+            with contextlib.suppress(OSError):
+                write_all(self._file.fileno(), b"".join(self._waiting))
+            self._waiting.clear()
