@@ -281,13 +281,14 @@ def parse(reply: str) -> Report:
     status = _status(sections, contents)
     deviations, notes, says_none = _deviations(_content(sections, contents, "DEVIATIONS"))
     changed = _content(sections, contents, "FILES CHANGED")
+    files = _files(changed)
     return Report(
         status=status,
         deviations=deviations,
         notes=notes,
         says_none=says_none,
-        files=_files(changed),
-        says_no_files=bool(changed) and _NOTHING.match(plain(changed[0].text)) is not None,
+        files=files,
+        says_no_files=bool(changed) and not files and _NOTHING.match(plain(changed[0].text)) is not None,
         issues=_texts(_content(sections, contents, "ISSUES FOUND")),
         headings=headings,
         sections=tuple(sections),
