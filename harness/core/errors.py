@@ -58,6 +58,17 @@ class Failure(Exception):
         return f"{self.cause}: {self.message}"
 
 
+class LimitReached(Failure):
+    """The sandbox ended because what ran in it went over a limit; where an agent's work ran in it, that is its own doing.
+
+    `limit`: `memory`. Whoever takes no notice sees a sandbox that failed.
+    """
+
+    def __init__(self, limit: str, message: str) -> None:
+        super().__init__(Cause.SANDBOX, message)
+        self.limit = limit
+
+
 class UsageError(Exception):
     """Input that the user can mend: says which file, where in it, and what to do."""
 

@@ -318,6 +318,8 @@ class Witness(Record):
 
     processes: tuple[SeenProcess, ...] = ()
     listeners: tuple[SeenListener, ...] = ()
+    complete: bool = True
+    """False: there was more than could be kept."""
 
 
 @dataclass(frozen=True)

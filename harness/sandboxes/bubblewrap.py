@@ -3,6 +3,10 @@
 Started by root, bubblewrap would leave its child able to write files that only the host's root may, core_pattern among
 them; so root first drops to a uid that no account and no other sandbox has. Nothing of the host can be written from
 inside: every writable place is a sized tmpfs that ends with the sandbox, and files go in and out through the runner.
+
+A sandbox dies with the thread that started bubblewrap (that is how the kernel reads "parent"), so one thread of the
+provider starts them all. Process 1 is killed through a descriptor, never through a number that may have been reused,
+and bubblewrap ends only after the kernel has emptied the pid namespace.
 """
 
 from __future__ import annotations
@@ -11,9 +15,11 @@ import contextlib
 import json
 import os
 import secrets
+import select
 import signal
 import subprocess
-import tempfile
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO
 
@@ -21,6 +27,7 @@ from harness.core.deadline import Deadline
 from harness.core.errors import Cause, Failure, UsageError
 from harness.core.ports import SandboxSpec
 from harness.sandboxes import seccomp
+from harness.sandboxes.limits import Group, Groups
 from harness.sandboxes.link import RunnerSandbox
 from harness.sandboxes.toolchain import VENV, WHEELHOUSE, Store
 
@@ -74,51 +81,49 @@ class Bubblewrap:
 
     kind = "bubblewrap"
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, groups: Groups | None = None) -> None:
         self._store = store
+        self._groups = groups or Groups()
+        self._launcher = ThreadPoolExecutor(1, thread_name_prefix="bubblewrap")
 
     def open(self, spec: SandboxSpec, deadline: Deadline) -> RunnerSandbox:
         """A fresh sandbox; `Failure(SANDBOX)` with bubblewrap's own words when it cannot be had."""
-        argv, fds = self._arguments(spec)
-        with tempfile.TemporaryFile() as errors:
-            try:
-                process = self._launch(argv, fds, errors)
-            except OSError as error:
-                raise Failure(Cause.SANDBOX, f"start bubblewrap: {error}") from error
-            finally:
-                for fd in fds:
-                    os.close(fd)
-            assert process.stdin is not None
-            assert process.stdout is not None
-            try:
-                return RunnerSandbox(
-                    self.kind, process.stdin, process.stdout, lambda: _end(process), spec.relays, deadline
-                )
-            except Failure as failure:
-                _end(process)
-                errors.seek(0)
-                said = errors.read(2000).decode("utf-8", "replace").strip()
-                raise Failure(Cause.SANDBOX, f"{failure.message}{': ' + said if said else ''}") from failure
+        body = self._launch(spec)
+        box = RunnerSandbox(self.kind, body, spec.relays, deadline)
+        try:
+            if body.enter_group():
+                memory = {}
+            else:
+                disks = [path for path, _ in _writable(spec.disk_bytes)]
+                box.ask(deadline, "keep_memory", most=spec.memory_bytes, disks=disks)
+                memory = {"memory": "watched"}
+            box.limits_applied = {"processes": "rlimit", "files": "rlimit", "disk": "tmpfs", **memory, **body.grouped()}
+        except Failure:
+            box.close()
+            raise
+        return box
 
-    def _launch(self, argv: list[str], fds: list[int], errors: IO[bytes]) -> subprocess.Popen[bytes]:
-        uid = FIRST_UID + secrets.randbelow(UIDS) if os.geteuid() == 0 else None
-        return subprocess.Popen(
-            argv,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            pass_fds=fds,
-            cwd="/",
-            env={},
-            start_new_session=True,
-            user=uid,
-            group=uid,
-            extra_groups=None if uid is None else [],
-            umask=0o022,
-        )
+    def _launch(self, spec: SandboxSpec) -> _Body:
+        group = self._groups.make(spec.memory_bytes, spec.processes)
+        errors = os.fdopen(os.memfd_create("errors"), "w+b")
+        read, write = os.pipe()
+        argv, fds = self._arguments(spec, write)
+        try:
+            process = self._launcher.submit(_popen, argv, fds, errors).result()
+        except OSError as error:
+            os.close(read)
+            errors.close()
+            if group is not None:
+                group.remove()
+            raise Failure(Cause.SANDBOX, f"start bubblewrap: {error}") from error
+        finally:
+            for fd in fds:
+                os.close(fd)
+        with os.fdopen(read, "rb") as info:
+            return _Body(process, _process_1(info), errors, group, self._launcher)
 
-    def _arguments(self, spec: SandboxSpec) -> tuple[list[str], list[int]]:
-        fds: list[int] = []
+    def _arguments(self, spec: SandboxSpec, info: int) -> tuple[list[str], list[int]]:
+        fds: list[int] = [info]
 
         def data(content: bytes) -> str:
             fd = os.memfd_create("data")
@@ -129,7 +134,7 @@ class Bubblewrap:
 
         toolchain = self._store.toolchain(spec.toolchain)
         interpreter = self._store.interpreter()
-        argv = [str(self._store.bubblewrap())]
+        argv = [str(self._store.bubblewrap()), "--info-fd", str(info)]
         argv += [
             "--unshare-all",
             "--unshare-user",
@@ -196,11 +201,125 @@ def _writable(disk: int) -> list[tuple[str, int]]:
     ]
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Kill bubblewrap; its pid namespace dies with process 1."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+def _popen(argv: list[str], fds: list[int], errors: IO[bytes]) -> subprocess.Popen[bytes]:
+    uid = FIRST_UID + secrets.randbelow(UIDS) if os.geteuid() == 0 else None
+    return subprocess.Popen(
+        argv,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=errors,
+        pass_fds=fds,
+        cwd="/",
+        env={},
+        start_new_session=True,
+        user=uid,
+        group=uid,
+        extra_groups=None if uid is None else [],
+        umask=0o022,
+    )
+
+
+def _process_1(info: IO[bytes]) -> int | None:
+    """The sandbox's process 1 as this machine numbers it, None when bubblewrap did not come that far."""
+    said = b""
+    while b"}" not in said and (more := info.read(1)):
+        said += more
+    return int(json.loads(said)["child-pid"]) if b"}" in said else None
+
+
+class _Body:
+    """Bubblewrap and the process 1 below it."""
+
+    def __init__(
+        self,
+        process: subprocess.Popen[bytes],
+        pid: int | None,
+        errors: IO[bytes],
+        group: Group | None,
+        launcher: ThreadPoolExecutor,
+    ) -> None:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        self.stdin = process.stdin
+        self.stdout = process.stdout
+        self._process = process
+        self._pid = pid
+        self._handle = None if pid is None else os.pidfd_open(pid)
+        self._errors = errors
+        self._group = group
+        self._launcher = launcher
+        """Held, because the sandbox would die with its thread."""
+        self._lock = threading.Lock()
+        self._killed = False
+        self._last_words = ""
+        self._over_limit: str | None = None
+
+    def enter_group(self) -> bool:
+        """Put process 1 under its group's limits; False when there are none to be had."""
+        if self._group is None or self._pid is None:
+            return False
+        try:
+            self._group.enter(self._pid)
+        except OSError:
+            self._group.remove()
+            self._group = None
+            return False
+        return True
+
+    def grouped(self) -> dict[str, str]:
+        """Limit -> how the kernel keeps it."""
+        return {} if self._group is None else self._group.applied
+
+    def kill(self) -> None:
+        """End process 1 and wait until the kernel has emptied its namespace."""
+        with self._lock:
+            if self._killed:
+                return
+            self._killed = True
+            if self._ended(0.0):
+                self._over_limit = self._over_memory()
+            self._kill_process_1()
+            self._last_words = self._complaints()
+            self._errors.close()
+            if self._group is not None:
+                self._group.remove()
+
+    def _kill_process_1(self) -> None:
+        if self._handle is not None:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._handle, signal.SIGKILL)
+            self._ended(10.0)
+            os.close(self._handle)
+        try:
+            self._process.wait(10.0)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _ended(self, seconds: float) -> bool:
+        """Whether process 1 is gone, and with it all others, or goes within `seconds`."""
+        if self._handle is None:
+            return True
+        poll = select.poll()
+        poll.register(self._handle, select.POLLIN)
+        return bool(poll.poll(seconds * 1000))
+
+    def over_limit(self) -> str | None:
+        """`memory` when process 1 went because the sandbox was at its memory limit."""
+        with self._lock:
+            return self._over_limit if self._killed else self._over_memory()
+
+    def _over_memory(self) -> str | None:
+        return "memory" if self._group is not None and self._group.over_memory() else None
+
+    def said(self) -> str:
+        """What bubblewrap or the runner wrote to its standard error."""
+        with self._lock:
+            return self._last_words if self._killed else self._complaints()
+
+    def _complaints(self) -> str:
+        self._errors.seek(0)
+        return self._errors.read(2000).decode("utf-8", "replace").strip()
 
 
 PROBE = """

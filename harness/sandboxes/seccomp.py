@@ -1,9 +1,11 @@
 """The system calls that no sandbox needs: a deny filter for bubblewrap, as classic BPF.
 
 Written out by hand because the alternative needs libseccomp on the host, and a machine without it would have to run
-without a filter. Each refused call fails with EPERM; `clone3` with ENOSYS, so that the C library falls back to `clone`.
-The list follows what was found to reach the kernel from inside a namespace: tracing, keyrings, io_uring, BPF, mounts,
-clocks, and the socket families that cross a network namespace.
+without a filter. Each refused call fails with EPERM. Calls that have an older way to the same end fail with ENOSYS, so
+that libraries take it: `clone3`, whose flags a filter cannot see; `memfd_create`, whose memory no limit short of a
+control group sees; and whatever is newer than this list. The list follows what was found to reach the kernel from
+inside a namespace: tracing, keyrings, io_uring, BPF, mounts, clocks, and the socket families that cross a network
+namespace.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import struct
 X86_64, AARCH64 = 0xC000003E, 0xC00000B7
 ALLOW, KILL, ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 EPERM, ENOSYS = 1, 38
-LOAD, JUMP_EQ, JUMP_GE, RETURN = 0x20, 0x15, 0x35, 0x06
+LOAD, JUMP_EQ, JUMP_GE, JUMP_SET, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 X32_BIT = 0x40000000
 
 REFUSED: dict[str, tuple[int | None, int | None]] = {
@@ -64,9 +66,18 @@ REFUSED: dict[str, tuple[int | None, int | None]] = {
     "clock_adjtime": (305, 266),
     "adjtimex": (159, 171),
     "fanotify_init": (300, 262),
+    "pidfd_getfd": (438, 438),
+    "quotactl_fd": (443, 443),
+    "memfd_secret": (447, 447),
+    "chroot": (161, 51),
+    "vhangup": (153, 58),
 }
 """Name -> number on x86_64 and aarch64, None where the architecture has none."""
-CLONE3 = 435
+UNKNOWN: dict[str, tuple[int, int]] = {"clone3": (435, 435), "memfd_create": (319, 279)}
+NEWEST = 462
+CLONE = (56, 220)
+NAMESPACES = 0x7E020000
+"""The flags of `clone` that ask for a new namespace."""
 SOCKET = (41, 198)
 IOCTL = (16, 29)
 FAMILIES = (1, 2, 10, 16)
@@ -85,7 +96,10 @@ def program(machine: str | None = None) -> bytes:
         number = numbers[column]
         if number is not None:
             lines += [_line(JUMP_EQ, number, 0, 1), _line(RETURN, ERRNO | EPERM)]
-    lines += [_line(JUMP_EQ, CLONE3, 0, 1), _line(RETURN, ERRNO | ENOSYS)]
+    for unknown in UNKNOWN.values():
+        lines += [_line(JUMP_EQ, unknown[column], 0, 1), _line(RETURN, ERRNO | ENOSYS)]
+    lines += [_line(JUMP_GE, NEWEST + 1, 0, 1), _line(RETURN, ERRNO | ENOSYS)]
+    lines += _no_namespaces(CLONE[column])
     lines += _only_families(SOCKET[column])
     lines += _no_typing(IOCTL[column])
     lines.append(_line(RETURN, ALLOW))
@@ -96,6 +110,12 @@ def _only_families(number: int) -> list[bytes]:
     """Refuse `socket` for every family that is not listed; the accumulator holds the call's number before and after."""
     checks = [_line(JUMP_EQ, family, len(FAMILIES) - index, 0) for index, family in enumerate(FAMILIES)]
     body = [_line(LOAD, 16), *checks, _line(RETURN, ERRNO | EPERM), _line(LOAD, 0)]
+    return [_line(JUMP_EQ, number, 0, len(body)), *body]
+
+
+def _no_namespaces(number: int) -> list[bytes]:
+    """Refuse `clone` into a new namespace of any kind."""
+    body = [_line(LOAD, 16), _line(JUMP_SET, NAMESPACES, 0, 1), _line(RETURN, ERRNO | EPERM), _line(LOAD, 0)]
     return [_line(JUMP_EQ, number, 0, len(body)), *body]
 
 

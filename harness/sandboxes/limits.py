@@ -1,0 +1,144 @@
+"""Kernel limits of one sandbox as a whole: a control group where this user may make one.
+
+Without one, memory is kept by the runner itself and processes by a resource limit; which it was is told, never hidden.
+A group is entered by process 1 before it has run anything of an agent's, and its counters say afterwards whether a
+sandbox died of its own memory.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path("/sys/fs/cgroup")
+PARENT = "contract-harness"
+_NUMBERS = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Group:
+    """The control group of one sandbox: one folder, or one per controller in the first version."""
+
+    folders: Mapping[str, Path]
+    """Controller (`memory`, `pids`, `cpu`) -> folder."""
+    version: int
+
+    @property
+    def applied(self) -> dict[str, str]:
+        """Limit -> how it is kept."""
+        how = f"cgroup v{self.version}"
+        names = {"memory": how, "pids": how, "cpu": f"{how}, fair share"}
+        return {{"pids": "processes"}.get(name, name): names[name] for name in self.folders}
+
+    def enter(self, pid: int) -> None:
+        """Move a process in; `OSError` when the kernel refuses."""
+        for folder in set(self.folders.values()):
+            (folder / "cgroup.procs").write_text(str(pid))
+
+    def over_memory(self) -> bool:
+        """Whether the kernel killed something in here because the group was at its own limit."""
+        folder = self.folders["memory"]
+        with contextlib.suppress(OSError):
+            if self.version == 2:
+                events = _numbers(folder / "memory.events")
+                return events.get("oom_kill", 0) > 0 and events.get("oom", 0) > 0
+            killed = _numbers(folder / "memory.oom_control").get("oom_kill", 0)
+            most, limit = ((folder / f"memory.{name}_in_bytes").read_text() for name in ("max_usage", "limit"))
+            return killed > 0 and int(most) > 0.9 * int(limit)
+        return False
+
+    def remove(self) -> None:
+        """Remove the empty group; the kernel may need a moment to let go of the dead."""
+        for folder in set(self.folders.values()):
+            for _ in range(100):
+                try:
+                    folder.rmdir()
+                    break
+                except FileNotFoundError:
+                    break
+                except OSError:
+                    time.sleep(0.01)
+
+
+class Groups:
+    """Makes groups where this user may, below one parent for all harnesses of this machine."""
+
+    def __init__(self, root: Path = ROOT) -> None:
+        self._parents, self._version = _parents(root)
+        for parent in set(self._parents.values()):
+            _sweep(parent)
+
+    def make(self, memory: int, processes: int) -> Group | None:
+        """A group with these limits (bytes, count), None where groups cannot be had."""
+        if "memory" not in self._parents:
+            return None
+        name = f"{os.getpid()}-{next(_NUMBERS)}"
+        group = Group({controller: parent / name for controller, parent in self._parents.items()}, self._version)
+        try:
+            for folder in set(group.folders.values()):
+                folder.mkdir()
+            self._limit(group, memory, processes)
+        except OSError:
+            group.remove()
+            return None
+        return group
+
+    def _limit(self, group: Group, memory: int, processes: int) -> None:
+        first = self._version == 1
+        (group.folders["memory"] / ("memory.limit_in_bytes" if first else "memory.max")).write_text(str(memory))
+        for swap, value in (("memory.memsw.limit_in_bytes", str(memory)), ("memory.swap.max", "0")):
+            if (group.folders["memory"] / swap).exists():
+                (group.folders["memory"] / swap).write_text(value)
+        if "pids" in group.folders:
+            (group.folders["pids"] / "pids.max").write_text(str(processes))
+
+
+def _parents(root: Path) -> tuple[dict[str, Path], int]:
+    """(controller -> folder in which groups can be made, version of the interface)."""
+    if (root / "cgroup.controllers").exists():
+        return _second_version(root), 2
+    found = {}
+    for controller in ("memory", "pids", "cpu"):
+        folder = root / controller / PARENT
+        with contextlib.suppress(OSError):
+            if (root / controller / "cgroup.procs").exists():
+                folder.mkdir(exist_ok=True)
+                found[controller] = folder
+    return found, 1
+
+
+def _second_version(root: Path) -> dict[str, Path]:
+    """The nearest folder, from this process's own upwards, whose controllers may be handed on."""
+    own = next((line[3:] for line in Path("/proc/self/cgroup").read_text().splitlines() if line.startswith("0::")), "/")
+    here = root / own.strip().lstrip("/")
+    for above in [folder for folder in (here, *here.parents) if folder.is_relative_to(root)]:
+        folder = above / PARENT
+        try:
+            folder.mkdir(exist_ok=True)
+            for control in (above, folder):
+                (control / "cgroup.subtree_control").write_text("+memory +pids")
+        except OSError:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+        else:
+            return {"memory": folder, "pids": folder}
+    return {}
+
+
+def _sweep(parent: Path) -> None:
+    """Remove groups of harnesses that were killed."""
+    for folder in parent.glob("*-*"):
+        pid = folder.name.partition("-")[0]
+        if pid.isdigit() and not Path("/proc", pid).exists():
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+
+
+def _numbers(path: Path) -> dict[str, int]:
+    pairs = [line.split() for line in path.read_text().splitlines()]
+    return {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2 and pair[1].isdigit()}

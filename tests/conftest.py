@@ -1,0 +1,96 @@
+"""Sandboxes for tests: one lab per kind of sandbox, over the real toolchain store."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from harness.core.deadline import Deadline
+from harness.core.ports import Executed, Sandbox, SandboxProvider, SandboxSpec
+from harness.sandboxes.bubblewrap import Bubblewrap
+from harness.sandboxes.lab import SandboxLab
+from harness.sandboxes.services import Services
+from harness.sandboxes.toolchain import Store, default_root
+
+ROOT = Path(__file__).parent.parent
+KINDS: dict[str, Callable[[Store], SandboxProvider]] = {"bubblewrap": Bubblewrap}
+"""Every kind of sandbox; each has to pass the whole contract."""
+
+Open = Callable[..., Sandbox]
+
+
+@pytest.fixture(scope="session")
+def toolchain() -> str:
+    """Name of the toolchain that tests use: what tasks are worked on with."""
+    return "python-fastapi"
+
+
+@pytest.fixture(scope="session")
+def store() -> Store:
+    return Store(default_root(dict(os.environ)), ROOT / "toolchains", print)
+
+
+@pytest.fixture(scope="session", params=sorted(KINDS))
+def lab(request: pytest.FixtureRequest, store: Store, toolchain: str) -> SandboxLab:
+    provider = KINDS[request.param](store)
+    return SandboxLab(provider, Services(provider, store, toolchain))
+
+
+@pytest.fixture(scope="session")
+def shared(lab: SandboxLab, toolchain: str) -> Iterator[Sandbox]:
+    """One sandbox for all tests that disturb nobody."""
+    with lab.sandbox(SandboxSpec(role="judge", toolchain=toolchain)) as box:
+        yield box
+
+
+@pytest.fixture
+def fresh(lab: SandboxLab, toolchain: str) -> Iterator[Open]:
+    """Opens sandboxes that end with the test."""
+    with ExitStack() as stack:
+        yield lambda role="judge", **spec: stack.enter_context(
+            lab.sandbox(SandboxSpec(role=role, toolchain=toolchain, **spec))
+        )
+
+
+def python(box: Sandbox, code: str, seconds: float = 20.0, **options: object) -> Executed:
+    """Run Python in a sandbox."""
+    return box.run(["python", "-I", "-c", code], deadline=Deadline(seconds), **options)  # type: ignore[arg-type]
+
+
+def answer(box: Sandbox, code: str, seconds: float = 20.0) -> str:
+    """What a Python program in a sandbox prints; it has to end well."""
+    done = python(box, code, seconds)
+    assert done.exit_code == 0, done
+    return done.stdout.decode().strip()
+
+
+def shell(box: Sandbox, script: str, seconds: float = 20.0, **options: object) -> Executed:
+    """Run a shell script in a sandbox."""
+    return box.run(["bash", "-c", script], deadline=Deadline(seconds), **options)  # type: ignore[arg-type]
+
+
+def on_host(word: str) -> dict[int, str]:
+    """Processes of this machine below, and with, those whose command line holds `word`: pid -> start time."""
+    parents: dict[int, int] = {}
+    starts: dict[int, str] = {}
+    found: set[int] = set()
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (path / "stat").read_text().rpartition(")")[2].split()
+            line = (path / "cmdline").read_bytes()
+        except OSError:
+            continue
+        pid = int(path.name)
+        parents[pid], starts[pid] = int(fields[1]), fields[19]
+        if re.search(re.escape(word.encode()), line) and pid != os.getpid():
+            found.add(pid)
+    while True:
+        below = {pid for pid, parent in parents.items() if parent in found} - found
+        if not below:
+            return {pid: starts[pid] for pid in found}
+        found |= below
