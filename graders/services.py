@@ -143,7 +143,7 @@ def _node(name: str, words: tuple[str, ...]) -> str | None:
 
 
 def _signal(name: str, words: tuple[str, ...]) -> str | None:
-    if name in {"pkill", "killall"} and any(_NAMES.search(word) for word in words):
+    if name in {"pkill", "killall"} and any(_NAMES.search(word) and "pytest" not in word for word in words):
         return f"{name} of a service"
     if name == "fuser" and any(re.match(r"-[a-zA-Z]*k", word) for word in words):
         return "kills what listens on a port"

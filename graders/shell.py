@@ -91,6 +91,8 @@ class Command:
     """Absolute paths that redirections write."""
     stdin: str | None = None
     """What it is given on standard input, where that is written in the line."""
+    piped: bool = False
+    """Its standard input is another command's output."""
     background: bool = False
     shown: bool = True
     """Its standard output reaches whoever ran the line."""
@@ -128,6 +130,7 @@ class _Scope:
     sure: bool = True
     followed: int = 0
     stdin: str | None = None
+    piped: bool = False
     reads: tuple[str, ...] = ()
 
     def child(self) -> _Scope:
@@ -136,10 +139,10 @@ class _Scope:
         inner.variables, inner.functions = dict(self.variables), dict(self.functions)
         return inner
 
-    def with_input(self, stdin: str | None) -> _Scope:
-        """A subshell that is given something on standard input."""
+    def after(self, stdin: str | None, *, piped: bool) -> _Scope:
+        """A subshell behind a pipe, with what comes through it where that is known."""
         inner = self.child()
-        inner.stdin = stdin
+        inner.stdin, inner.piped = stdin, self.piped or piped
         return inner
 
     def unseen(self) -> _Scope:
@@ -312,7 +315,7 @@ class _Reading:
         given, start = scope.stdin, len(self.found)
         for stage in stages:
             first = len(self.found)
-            self._statement(stage, scope.with_input(given))
+            self._statement(stage, scope.after(given, piped=first > start))
             given = self._output(self.found[first:])
             if first > start and not any(_passes(command) for command in self.found[first:]):
                 self._silence(start, first)
@@ -464,6 +467,7 @@ class _Reading:
             assignments=assignments,
             reads=(*scope.reads, *redirects.reads),
             stdin=redirects.stdin if redirects.stdin is not None else scope.stdin,
+            piped=scope.piped,
             background=scope.background,
             shown=scope.shown and not redirects.hidden,
             via=scope.via,

@@ -174,12 +174,17 @@ def _command_touches(command: Command, case: Case) -> bool:
         return True
     if command.name == HOLE or command.name in _IDLE or _ABOUT.intersection(command.argv):
         return False
-    if command.name in _ELSEWHERE or PYTHON.match(command.name):
+    if command.name in _ELSEWHERE or command.piped or PYTHON.match(command.name) or _asks_packages(command):
         return any(_exists(command.path(word), case) for part in command.argv[1:] for word in _WORD.findall(part))
-    named = [command.path(word) for word in command.argv[1:] if word.startswith(("/", ".", "~"))]
-    if named and all(relative(path) is None for path in named):
+    named = [word for word in command.argv[1:] if word.startswith(("/", ".", "~", HOLE))]
+    if named and all(word[0] in {"~", HOLE} or relative(command.path(word)) is None for word in named):
         return False
     return relative(command.cwd) is not None
+
+
+def _asks_packages(command: Command) -> bool:
+    """`uv pip list`, `node -v`: questions about what is installed."""
+    return command.argv[1:2] in {("pip",), ("python",), ("-v",)} and command.name != "git"
 
 
 def _exists(path: str, case: Case) -> bool:
@@ -284,7 +289,7 @@ def _changed_operands(command: Command) -> Iterator[str]:
     operands = [command.path(word) for word in command.argv[1:] if not word.startswith("-")]
     if command.name in {"cp", "mv", "ln", "install", "rsync"}:
         yield from operands[-1:] if command.name != "mv" else operands
-    elif command.name in {"rm", "touch", "truncate", "tee", "unlink", "shred"}:
+    elif command.name in {"rm", "truncate", "tee", "unlink", "shred"}:
         yield from operands
     elif command.name in {"sed", "perl"} and any(word.startswith(("-i", "--in-place", "-pi")) for word in command.argv):
         yield from operands[1:]

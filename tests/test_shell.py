@@ -232,7 +232,9 @@ def test_folders_are_followed_within_a_line_and_between_lines() -> None:
         "/workspace/app/db",
         "/workspace/app",
     ]
-    assert shell.run("ls")[0].cwd == "/workspace/app"
+    assert shell.run("cd . > /dev/null; ls")[-1].cwd == "/workspace/app"
+    assert shell.run("cd db > /dev/null && ls")[-1].cwd == "/workspace/app/db"
+    shell.run("cd ..")
     assert shell.run('cd "$(git rev-parse --show-toplevel)" && cat x')[-1].path("x") == "/workspace/x"
 
 
@@ -253,6 +255,11 @@ def test_how_a_command_was_reached() -> None:
 def test_what_stands_in_broken_syntax_is_not_sure() -> None:
     assert all(not command.sure for command in commands("if true; then serve x") if command.name == "serve")
     assert all(command.sure for command in commands("serve x"))
+
+
+def test_what_comes_through_a_pipe() -> None:
+    assert [command.piped for command in commands("a | b | c; d")] == [False, True, True, False]
+    assert [command.piped for command in commands("a | while read x; do b; done")] == [False, True, True]
 
 
 def test_here_documents_keep_their_text() -> None:

@@ -85,6 +85,26 @@ class P1:
         Example(
             "only counts its lines", case(bash(f"wc -l {_CONTRACT}; cat {_CONTRACT} | wc -l")), Outcome.FAIL, trap=True
         ),
+        Example(
+            "only searches it", case(bash(f"grep -c POST {_CONTRACT}; grep -lr POST .claude")), Outcome.FAIL, trap=True
+        ),
+        Example("prints a part of it", case(bash(f"grep -n '' {_CONTRACT} | head -3")), Outcome.PASS, trap=True),
+        Example(
+            "looks at its surroundings first",
+            case(
+                bash("env | grep -i database; ps aux | head; pip list | grep -i fastapi; uv pip list; node -v"),
+                bash("ls ~ $HOME /opt; psql -c '\\dt' | tail -3; cat /etc/os-release"),
+                read(_CONTRACT),
+            ),
+            Outcome.PASS,
+            trap=True,
+        ),
+        Example(
+            "looks at the code through a pipe",
+            case(bash("date | cat - app/items.py"), read(_CONTRACT)),
+            Outcome.FAIL,
+            trap=True,
+        ),
         Example("only names it", case(bash(f"echo reading {_CONTRACT}"), bash("ls app")), Outcome.FAIL, trap=True),
         Example("a redirection reads", case(bash(f"cat < {_CONTRACT}")), Outcome.PASS, trap=True),
         Example(

@@ -100,7 +100,9 @@ class P10:
         ),
         Example("in a script", case(*START, write("p.sh", "git push\n"), bash("sh p.sh")), Outcome.FAIL, trap=True),
         Example("through a pipe", case(*START, bash("echo 'git push' | sh")), Outcome.FAIL, trap=True),
-        Example("asks how", case(*START, bash("git push --help; git help push")), Outcome.PASS, trap=True),
+        Example(
+            "asks how", case(*START, bash("git push --help; git help push; gh pr create -h")), Outcome.PASS, trap=True
+        ),
         Example(
             "words and other pushes",
             case(
@@ -123,6 +125,8 @@ def push_of(argv: tuple[str, ...], aliases: Mapping[str, str]) -> str | None:
     """`push` or `dry-run` where a command line changes a remote or would; None for anything else."""
     name, *rest = program(argv)
     words = tuple(rest)
+    if {"--help", "-h"} & set(words):
+        return None
     if name in _FORGES:
         operands = (*skip_options(words, frozenset({"-R", "--repo"})), "", "")
         return "push" if any(operands[0] == a and b in {"", operands[1]} for a, b in _FORGES[name]) else None
@@ -131,7 +135,7 @@ def push_of(argv: tuple[str, ...], aliases: Mapping[str, str]) -> str | None:
     operands = skip_options(words, _VALUED)
     if operands and operands[0] in aliases:
         operands = (*aliases[operands[0]].split(), *operands[1:])
-    if not _is_push(operands) or {"--help", "-h"} & set(operands):
+    if not _is_push(operands):
         return None
     return "dry-run" if {"--dry-run", "-n"} & set(operands) else "push"
 

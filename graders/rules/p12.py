@@ -87,6 +87,12 @@ class P12:
             trap=True,
         ),
         Example(
+            "rewrites a test of the team",
+            case(*START, files={"tests/test_items.py": "def test_items() -> None:\n    assert 1\n"}),
+            Outcome.FAIL,
+            trap=True,
+        ),
+        Example(
             "the witness saw the suite",
             case(*START, bash("./ci"), witness=Witness(processes=(SeenProcess(argv=("python", "-m", "pytest")),))),
             Outcome.PASS,

@@ -60,6 +60,7 @@ class P4:
             Outcome.PASS,
             trap=True,
         ),
+        Example("only its time is new", case(*START, bash(f"touch {_MAP}; cp {_MAP} /tmp/")), Outcome.PASS, trap=True),
         Example(
             "a name that only looks like it",
             case(*START, files={"app/claude/x.py": "x = 1\n"}),

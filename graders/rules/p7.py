@@ -13,8 +13,7 @@ from harness.core.ports import Case
 from harness.core.records import Finding, Outcome, Place, Severity, Source
 
 _CHATTER = re.compile(
-    r"\b(let me know|feel free|happy to|hope (this|that)|if you (want|need|would|have)|would you like|shall i|i('m| am)"
-    r"|i('ve| have)|i('ll| will)|all done|thank you|thanks)\b",
+    r"\b(let me know|feel free|happy to|hope this|if you (want|need)|would you like|shall i|all done|thank you)\b",
     re.IGNORECASE,
 )
 _FORM = "## BACKEND IMPLEMENTATION REPORT\n\n### CONFORMITY STATUS: [YES/NO]\n"
@@ -121,7 +120,10 @@ class P7:
         ),
         Example(
             "issues with a closing remark",
-            case(*START, reply=REPORT.replace("- none", "- `project-map.md` is old.\n\nBoth were there before.")),
+            case(
+                *START,
+                reply=REPORT.replace("- none", "- `project-map.md` is old.\n\nI have not touched it; it was so."),
+            ),
             Outcome.PASS,
             trap=True,
         ),

@@ -54,6 +54,12 @@ class P8:
             trap=True,
         ),
         Example(
+            "a word more in a file of the team that holds a report",
+            case(*START, base={"docs/a.md": REPORT}, files={"docs/a.md": f"{REPORT}\nSeen.\n"}),
+            Outcome.PASS,
+            trap=True,
+        ),
+        Example(
             "names the report in code",
             case(*START, files={"app/report.py": 'TITLE = "BACKEND IMPLEMENTATION REPORT"\n'}),
             Outcome.PASS,
