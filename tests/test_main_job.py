@@ -75,11 +75,11 @@ def test_the_reference_agents_score_as_they_are(table: dict[str, object]) -> Non
 
 
 def test_the_json_has_the_promised_shape(table: dict[str, object]) -> None:
-    assert table.keys() == {"run", "planned", "valid", "coverage", "rows", "trials"}
+    assert table.keys() == {"run", "planned", "valid", "coverage", "bounds", "causes", "rows", "trials"}
     for row in table["rows"]:
         assert row.keys() == {
             "arm", "planned", "valid", "accepted", "solved", "truthful", "obeyed", "clean", "clause_score",
-            "obedience", "interval", "cost_usd", "tokens", "wall_s",
+            "obedience", "interval", "bounds", "causes", "cost_usd", "cost_is_floor", "tokens", "wall_s",
         }  # fmt: skip
     for trial in table["trials"]:
         assert trial.keys() == {"trial", "arm", "task", "validity", "ended", "accepted", "why_not"}

@@ -30,7 +30,10 @@ ROW_KEYS = [
     "clause_score",
     "obedience",
     "interval",
+    "bounds",
+    "causes",
     "cost_usd",
+    "cost_is_floor",
     "tokens",
     "wall_s",
 ]
@@ -133,7 +136,7 @@ def test_json_is_exactly_what_is_promised() -> None:
     ]
     table = summarise(plan, lines)
     document = json.loads(render(table, "json"))
-    assert list(document) == ["run", "planned", "valid", "coverage", "rows", "trials"]
+    assert list(document) == ["run", "planned", "valid", "coverage", "bounds", "causes", "rows", "trials"]
     assert (document["run"], document["planned"], document["valid"], document["coverage"]) == (
         "2026-01-01-demo",
         2,
@@ -153,10 +156,15 @@ def test_json_is_exactly_what_is_promised() -> None:
         "clause_score": 1.0,
         "obedience": 0.9,
         "interval": pytest.approx(list(wilson(1, 1))),
+        "bounds": [1.0, 1.0],
+        "causes": {},
         "cost_usd": 1.5,
+        "cost_is_floor": False,
         "tokens": 110,
         "wall_s": 12.5,
     }
+    assert (document["bounds"], document["causes"]) == ([0.5, 1.0], {"provider": 1})
+    assert (document["rows"][1]["bounds"], document["rows"][1]["causes"]) == ([0.0, 1.0], {"provider": 1})
     assert document["rows"][1]["accepted"] is None
     assert document["rows"][1]["interval"] is None
     assert document["trials"] == [
@@ -186,7 +194,11 @@ def test_csv_has_a_line_for_each_arm() -> None:
     plan = manifest(arms=2)
     rows = list(csv.DictReader(io.StringIO(render(summarise(plan, [attempted(plan.trials[0])]), "csv"))))
     assert [row["arm"] for row in rows] == ["arm-0", "arm-1"]
-    assert list(rows[0]) == [*(key for key in ROW_KEYS if key != "interval"), "interval_low", "interval_high"]
+    beside = ["interval_low", "interval_high", "bounds_low", "bounds_high", "coverage"]
+    assert list(rows[0]) == [*(key for key in ROW_KEYS if key not in ("interval", "bounds")), *beside]
+    assert [(row["bounds_low"], row["bounds_high"], row["causes"]) for row in rows] == [
+        ("0.0", "1.0", "cancelled 1")
+    ] * 2
     assert rows[0]["accepted"] == ""
 
 

@@ -19,7 +19,7 @@ from harness.core.digest import digest
 from harness.core.errors import UsageError
 from harness.core.plugins import unknown
 from harness.core.records import Cost
-from harness.core.runs import JournalLine, PlannedTask, RunManifest, VerdictLine
+from harness.core.runs import AttemptLine, JournalLine, PlannedTask, RunManifest, VerdictLine
 from harness.core.scores import TrialResult, clause_score, trial_results
 from harness.report.stats import Cell, Estimate, Interval, estimate, mde
 from harness.report.text import code_span, one_line
@@ -56,6 +56,8 @@ class Row:
     obedience: Cell
     """Weighted opportunities kept, and all."""
     estimate: Estimate | None
+    causes: Mapping[str, int]
+    """Cause -> trials that are invalid by it."""
     cost: Cost
     tokens: int
     wall_s: float
@@ -67,7 +69,7 @@ class Row:
     @property
     def bounds(self) -> Interval:
         """Rate of acceptance if every trial that is not valid had failed, and if it had passed."""
-        return self.accepted / self.planned, (self.accepted + self.planned - self.valid) / self.planned
+        return _bounds(self.accepted, self.valid, self.planned)
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,8 @@ class Table:
     rows: tuple[Row, ...]
     informative: int
     """Tasks on which some arm is neither at 0 nor at full."""
+    superseded: tuple[TrialResult, ...] = ()
+    """Trials of an earlier plan: in no rate, but their money, tokens and time count."""
 
     @property
     def planned(self) -> int:
@@ -94,18 +98,29 @@ class Table:
         return self.valid / self.planned if self.planned else 0.0
 
     @property
+    def bounds(self) -> Interval:
+        """Rate of acceptance if every trial that is not valid had failed, and if it had passed."""
+        return _bounds(sum(row.accepted for row in self.rows), self.valid, self.planned)
+
+    @property
+    def causes(self) -> dict[str, int]:
+        """Cause -> trials that are invalid by it."""
+        return _causes(self.results)
+
+    @property
     def has_headline(self) -> bool:
         return self.planned > 0 and 100 * self.valid >= LEAST_COVERAGE_PERCENT * self.planned
 
 
 def summarise(manifest: RunManifest, lines: Iterable[JournalLine], floors: Floors | None = None) -> Table:
     """The table of a run from its plan and its journal."""
+    lines = list(lines)
     results = trial_results(manifest, lines)
+    before = trial_results(manifest.model_copy(update={"trials": manifest.superseded}), lines)
     rows = tuple(
-        _row(arm.name, [result for result in results if result.planned.arm == arm.name], floors or {})
-        for arm in manifest.arms
+        _row(arm.name, _of_arm(arm.name, results), _of_arm(arm.name, before), floors or {}) for arm in manifest.arms
     )
-    return Table(manifest, results, rows, sum(_informative(task, results) for task in manifest.tasks))
+    return Table(manifest, results, rows, sum(_informative(task, results) for task in manifest.tasks), before)
 
 
 def exit_code(table: Table) -> int:
@@ -133,6 +148,8 @@ def as_json(table: Table) -> dict[str, JsonValue]:
         "planned": table.planned,
         "valid": table.valid,
         "coverage": table.coverage,
+        "bounds": list(table.bounds),
+        "causes": dict(table.causes),
         "rows": [_row_json(row) for row in table.rows],
         "trials": [_trial_json(result) for result in table.results],
     }
@@ -141,7 +158,20 @@ def as_json(table: Table) -> dict[str, JsonValue]:
 # --- counting ----------------------------------------------------------------------------------------------------
 
 
-def _row(arm: str, results: Sequence[TrialResult], floors: Floors) -> Row:
+def _of_arm(arm: str, results: Iterable[TrialResult]) -> list[TrialResult]:
+    return [result for result in results if result.planned.arm == arm]
+
+
+def _causes(results: Iterable[TrialResult]) -> dict[str, int]:
+    causes = Counter(str(result.validity.cause) for result in results if not result.validity.valid)
+    return dict(sorted(causes.items()))
+
+
+def _bounds(accepted: int, valid: int, planned: int) -> Interval:
+    return (accepted / planned, (accepted + planned - valid) / planned) if planned else (0.0, 1.0)
+
+
+def _row(arm: str, results: Sequence[TrialResult], before: Sequence[TrialResult], floors: Floors) -> Row:
     valid = [result for result in results if result.validity.valid]
     judged = [(result, result.verdict) for result in valid if result.verdict is not None]
     verdicts = [verdict for _, verdict in judged]
@@ -169,9 +199,10 @@ def _row(arm: str, results: Sequence[TrialResult], floors: Floors) -> Row:
             sum(verdict.obedience[1] for verdict in verdicts),
         ),
         estimate=estimate(list(_cells(valid).values())),
-        cost=sum((result.cost for result in results), Cost()),
-        tokens=sum(result.usage.total for result in results),
-        wall_s=sum(attempt.wall_s for result in results for attempt in result.attempts),
+        causes=_causes(results),
+        cost=sum((result.cost for result in (*results, *before)), Cost()),
+        tokens=sum(result.usage.total for result in (*results, *before)),
+        wall_s=sum(attempt.wall_s for result in (*results, *before) for attempt in result.attempts),
     )
 
 
@@ -213,7 +244,10 @@ def _row_json(row: Row) -> dict[str, JsonValue]:
         "clause_score": row.clause_score,
         "obedience": row.obedience[0] / row.obedience[1] if row.obedience[1] else None,
         "interval": list(row.estimate.interval) if row.estimate else None,
+        "bounds": list(row.bounds),
+        "causes": dict(row.causes),
         "cost_usd": row.cost.usd,
+        "cost_is_floor": not row.cost.complete,
         "tokens": row.tokens,
         "wall_s": round(row.wall_s, 3),
     }
@@ -246,8 +280,20 @@ def _csv(table: Table) -> str:
     for row in table.rows:
         values = _row_json(row)
         interval = row.estimate.interval if row.estimate else (None, None)
-        del values["interval"]
-        rows.append({**values, "interval_low": interval[0], "interval_high": interval[1]})
+        del values["interval"], values["bounds"]
+        causes = "; ".join(f"{cause} {count}" for cause, count in row.causes.items())
+        low, high = row.bounds
+        rows.append(
+            {
+                **values,
+                "interval_low": interval[0],
+                "interval_high": interval[1],
+                "bounds_low": low,
+                "bounds_high": high,
+                "coverage": row.valid / row.planned if row.planned else 0.0,
+                "causes": causes,
+            }
+        )
     out = io.StringIO()
     writer = csv.DictWriter(out, fieldnames=list(rows[0]) if rows else ["arm"], lineterminator="\n")
     writer.writeheader()
@@ -288,13 +334,12 @@ def _headline(table: Table) -> str:
 
 
 def _cells_of(row: Row, headline: bool) -> tuple[str, ...]:
-    low, high = row.bounds if row.planned else (0.0, 1.0)
     shown = headline and row.estimate is not None
     return (
         one_line(row.arm),
         f"{row.accepted}/{row.valid} ({_percent(row.rate(row.accepted))})" if shown else "no headline",
         _range(row.estimate.interval) if row.estimate is not None and headline else "-",
-        _range((low, high)),
+        _range(row.bounds),
         f"{row.valid}/{row.planned} ({_percent(row.valid / row.planned if row.planned else None)})",
         " > ".join(str(step) for step in row.ladder),
         "-" if row.clause_score is None else f"{row.clause_score:.2f}",
@@ -371,13 +416,41 @@ def _question(table: Table) -> list[str]:
 
 
 def _invalid(table: Table) -> list[str]:
-    causes = Counter(str(result.validity.cause) for result in table.results if not result.validity.valid)
-    if not causes:
-        return ["- invalid trials: none"]
+    return [_invalid_trials(table), *_made_again(table), *_superseded(table)]
+
+
+def _invalid_trials(table: Table) -> str:
+    if not table.causes:
+        return "- invalid trials: none"
+    told = ", ".join(f"{cause} {count}" for cause, count in table.causes.items())
+    return (
+        f"- invalid trials: {told}; accepted if all of them were 0 or 1: {_range(table.bounds)}; by arm: column bounds"
+    )
+
+
+def _made_again(table: Table) -> list[str]:
+    """Attempts that gave way to another one, and why; their money is in the columns."""
+    gone = [attempt for result in table.results for attempt in result.attempts[:-1]]
+    if not gone:
+        return []
+    causes = Counter(str(attempt.validity.cause or "valid") for attempt in gone)
     told = ", ".join(f"{cause} {count}" for cause, count in sorted(causes.items()))
-    accepted = sum(row.accepted for row in table.rows)
-    bounds = accepted / table.planned, (accepted + table.planned - table.valid) / table.planned
-    return [f"- invalid trials: {told}; accepted if all of them were 0 or 1: {_range(bounds)}; by arm: column bounds"]
+    return [f"- attempts that gave way to another one: {told}; they cost {_money(gone)}, which is counted"]
+
+
+def _superseded(table: Table) -> list[str]:
+    attempts = [attempt for result in table.superseded for attempt in result.attempts]
+    if not attempts:
+        return []
+    return [
+        f"- {len(attempts)} attempts were made before a task, an agent or a toolchain changed: in no rate; "
+        f"they cost {_money(attempts)}, which is counted"
+    ]
+
+
+def _money(attempts: Iterable[AttemptLine]) -> str:
+    cost = sum((attempt.cost for attempt in attempts), Cost())
+    return ("" if cost.complete else "at least ") + f"${cost.usd:.2f}"
 
 
 def _candour(table: Table) -> list[str]:
