@@ -60,7 +60,7 @@ def text_of(tree: Tree, path: str) -> str | None:
     if entry is None or entry.kind != "file" or entry.size > MAX_BYTES:
         return None
     data = tree.read(path)
-    if data is None or len(data) > MAX_BYTES or b"\0" in data:
+    if data is None or b"\0" in data:
         return None
     return data.decode("utf-8-sig", errors="replace")
 

@@ -24,6 +24,7 @@ from harness.core.ports import Case
 from harness.core.records import Entry, Outcome, Severity, Tree
 
 FUNCTION = "def rate(room: str) -> int:\n    total = len(room)\n    return total\n"
+SLEEPS = "import time\n\n\nasync def f() -> None:\n    time.sleep(1)\n"
 KEY = "AKIA" + "Q3EGRT5PLM2WX8ZV"
 
 
@@ -113,6 +114,14 @@ def test_installed_packages_and_caches_are_nobodys_change() -> None:
     assert diff_of(case(files=files)).changed == ("app/x.py",)
 
 
+def test_bulk_is_left_out_before_small_files_are() -> None:
+    bulk = {f"app/a{number}.py": "X = 1\n" * 150_000 for number in range(3)}
+    diff = diff_of(case(files={**bulk, "app/z.py": SLEEPS}))
+    assert diff.readable == ("app/a0.py", "app/a1.py", "app/z.py")
+    assert set(diff.added) == set(diff.readable)
+    assert len(diff.changed) == 4
+
+
 def test_shown_text_does_nothing() -> None:
     assert inert("a\x1b[2Jb\tc\u202ed") == "a\N{REPLACEMENT CHARACTER}[2Jb c\N{REPLACEMENT CHARACTER}d"
 
@@ -159,8 +168,6 @@ def test_what_cannot_be_parsed_is_no_source(text: str) -> None:
 
 
 # --- ruff ----------------------------------------------------------------------------------------------------------
-
-SLEEPS = "import time\n\n\nasync def f() -> None:\n    time.sleep(1)\n"
 
 
 def codes(given: Case) -> list[tuple[str, int, str]]:
@@ -233,7 +240,7 @@ def test_a_folder_in_place_of_the_repo_s_configuration_spoils_nothing() -> None:
     [
         ("api_key", "p9Xk2mQ7vT4bR8wLs1Zc6N", Severity.BLOCKING),
         ("API_KEY", "p9Xk2mQ7vT4bR8wLs1Zc6N", Severity.BLOCKING),
-        ("apiKey", "p9Xk2mQ7vT4bR8wLs1Zc6N", Severity.BLOCKING),
+        ("stripeApiKey", "p9Xk2mQ7vT4bR8wLs1Zc6N", Severity.BLOCKING),
         ("stripe_secret_key", "p9Xk2mQ7vT4bR8wLs1Zc6N", Severity.BLOCKING),
         ("cache_key", "p9Xk2mQ7vT4bR8wLs1Zc6N", None),
         ("secret_keys_seen", "p9Xk2mQ7vT4bR8wLs1Zc6N", None),
