@@ -20,7 +20,7 @@ from harness.core.errors import Cause, Failure, boundary
 from harness.core.ports import Address, Agent, Assignment, Lab, Metered, Sandbox, SandboxSpec, Solved
 from harness.core.records import Cost, Limits, Tree, Usage, Validity
 from harness.core.runs import Arm, AttemptLine, PlannedTrial
-from harness.core.task import Task
+from harness.core.task import PEER_PORTS, Task
 from harness.run import history
 from harness.store.evidence import save_evidence
 from harness.store.journal import EventLog
@@ -28,7 +28,6 @@ from harness.store.layout import RunFolder
 
 WORKSPACE = "/workspace"
 ORIGIN = "/srv/origin.git"
-PORTS = {"postgres": 5432, "valkey": 6379}
 SET_UP_S = 120.0
 COLLECT_S = 120.0
 SEED_DATE = "2026-01-05T09:00:00+00:00"
@@ -94,8 +93,9 @@ def solve(trial: Trial, folder: RunFolder, attempt: int) -> AttemptLine:
 
 
 def kickoff(task: Task) -> str:
-    """The first user message; its template is part of an agent's key."""
-    return KICKOFF.read_text(encoding="utf-8").format(
+    """The first user message, without the line that holds its version; the template is part of an agent's key."""
+    _, _, message = KICKOFF.read_text(encoding="utf-8").partition("\n")
+    return message.format(
         sprint=task.file.sprint, contract=task.contract_path, specs=task.specs_path, commands=COMMANDS
     )
 
@@ -144,12 +144,11 @@ class _Attempt:
         )
 
     def _spec(self, services: _Services) -> SandboxSpec:
-        relays = {PORTS[name]: _constant(target) for name, target in services.items()}
+        relays = {PEER_PORTS[name]: _constant(target) for name, target in services.items()}
         return SandboxSpec(role="agent", toolchain=self._trial.task.file.toolchain, relays=relays, env=self._env())
 
     def _env(self) -> dict[str, str]:
-        hosts = {name: f"127.0.0.1:{port}" for name, port in PORTS.items()}
-        return {name: value.format(**hosts) for name, value in self._trial.task.file.app.env.items()}
+        return self._trial.task.file.app.environment()
 
     def _set_up(self, box: Sandbox) -> _Repository:
         deadline = Deadline(SET_UP_S)
