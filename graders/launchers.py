@@ -14,6 +14,7 @@ from typing import Literal
 PYTHON = re.compile(r"python(\d+(\.\d+)?t?)?$|pypy3?$")
 SHELLS = frozenset({"sh", "bash", "zsh", "dash", "ksh", "ash"})
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
+_TAKES_TEXT = re.compile(r"-[a-z]*c$")
 _NODE_RUNNERS = frozenset({"npm", "yarn", "pnpm", "bun"})
 
 
@@ -265,7 +266,7 @@ def _text(name: str, argv: tuple[str, ...]) -> Launch | None:
         return Launch("shell", started[-1]) if started else None
     if name == "parallel":
         return Launch("shell", " ".join(word for word in skip_options(argv[1:], frozenset({"-j"})) if word != ":::"))
-    text = next((after for word, after in pairwise(argv) if word in {"-c", "--command"}), None)
+    text = next((after for word, after in pairwise(argv) if word == "--command" or _TAKES_TEXT.match(word)), None)
     return Launch("shell", text) if text is not None else None
 
 

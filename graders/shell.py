@@ -71,8 +71,7 @@ _SEQUENCES = frozenset(
 )
 _SUBSHELLS = frozenset({"subshell", "command_substitution", "process_substitution"})
 _REDIRECTS = frozenset({"file_redirect", "herestring_redirect", "heredoc_redirect"})
-_NO_WORDS = _REDIRECTS | {"variable_assignment", "command_name", "comment", "ERROR"}
-_IN_PLACE = frozenset({"eval", "source", "."})
+_IN_PLACE = frozenset({"eval", "source", ".", "trap"})
 """Builtins that run text in the shell they stand in."""
 
 Lookup = Callable[[str], str | None]
@@ -423,10 +422,13 @@ class _Reading:
         return HOLE if output is None else output.strip("\n")
 
     def _output(self, ran: Sequence[Command]) -> str | None:
-        """What commands print, where a single one prints what can be known."""
-        if len(ran) != 1:
-            return None
-        (command,) = ran
+        """What commands print together, where all of it can be known; of a pipeline the last one prints."""
+        printing = ran[-1:] if any(command.piped for command in ran[1:]) else ran
+        outputs = [self._printed(command) for command in printing[:MAX_TURNS]]
+        known = [output for output in outputs if output is not None]
+        return "".join(known) if known and len(known) == len(printing) else None
+
+    def _printed(self, command: Command) -> str | None:
         words = [word for word in command.argv[1:] if not word.startswith("-")]
         if command.name == "echo":
             return " ".join(words) + "\n"
@@ -457,7 +459,7 @@ class _Reading:
         name = next((child for child in node.children if child.type == "command_name"), None)
         first = len(self.found)
         argv = self._fields(name.named_children if name is not None else [], scope)
-        argv += self._fields([child for child in node.named_children if child.type not in _NO_WORDS], scope)
+        argv += self._fields(node.children_by_field_name("argument"), scope)
         if not argv:
             return
         if argv[0] in {"echo", "printf"} and scope.shown:
@@ -558,9 +560,10 @@ class _Reading:
             self.text(command.stdin, scope)
 
     def _script(self, started: Launch, command: Command, scope: _Scope) -> None:
-        text = self.shell.read(command.path(started.value))
+        given = started.value in {"/dev/stdin", "/dev/fd/0"}
+        text = command.stdin if given else self.shell.read(command.path(started.value))
         if text is None:
-            if started.kind == "source" and command.name in SHELLS:
+            if started.kind == "source" and (command.name in SHELLS or HOLE in started.value):
                 self._hole(scope)
             return
         if PYTHON.match(command.name) or re.match(r"#!.*python", text):

@@ -118,6 +118,11 @@ REACHED = [
     "cat > y.sh <<'EOF'\nserve x\nEOF\nchmod +x y.sh && ./y.sh",
     "echo 'serve x' > y.sh; sh y.sh",
     "tee y.sh <<'EOF'\nserve x\nEOF\nsh y.sh",
+    "{ echo true; echo 'serve x'; } > y.sh; sh y.sh",
+    "echo 'serve x' | cat | sh",
+    "source /dev/stdin <<< 'serve x'",
+    "script -qc 'serve x' /dev/null",
+    "f() { serve x; }; trap f EXIT",
     "echo true > y.sh; echo 'serve x' >> y.sh; cp y.sh z.sh; sh z.sh",
 ]
 
@@ -244,6 +249,10 @@ def test_a_script_is_read_as_it_stood_when_it_ran() -> None:
     first = shell.run("sh s.sh")
     shell.run("echo 'serve b' > s.sh")
     assert (first[-1].argv, shell.run("sh s.sh")[-1].argv) == (("serve", "a"), ("serve", "b"))
+
+
+def test_a_lone_dash_is_an_argument() -> None:
+    assert argvs("cat - f | tee -") == [("cat", "-", "f"), ("tee", "-")]
 
 
 def test_how_a_command_was_reached() -> None:
