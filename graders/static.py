@@ -1,9 +1,10 @@
-"""What ruff says about the changed Python files, in one process for all rules of a case.
+"""What ruff says about the changed Python files, in one run for all rules of a case.
 
 Files are copied to a private folder under names of our own, so that no name an agent chose reaches a command line or a
 configuration; suppressions are made harmless in that copy (they are rule X1's), and files that Python itself cannot
-parse are left out. Beside our pinned configuration the same process applies the repo's own, as the seed had it, to the
-files before and after: S7 compares. Nothing of the agent's is executed and its configuration is never read.
+parse are left out. Beside our pinned configuration the same process applies the repo's own, as the seed had it; where
+that finds something, a second one looks at the files as they were, and S7 compares. Nothing of the agent's is executed
+and its configuration is never read.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import tempfile
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ class Analysis:
     pinned: tuple[StaticFinding, ...] = ()
     """Our codes, in the changed files at the end, suppressions ignored."""
     repo_before: tuple[StaticFinding, ...] = ()
-    """The repo's own configuration on the changed files as the seed had them."""
+    """The repo's own configuration on the changed files as the seed had them; empty where `repo_after` is."""
     repo_after: tuple[StaticFinding, ...] = ()
     """The same configuration on the changed files at the end."""
     repo_problem: str = ""
@@ -94,18 +95,28 @@ def analyse(diff: Diff) -> Analysis:
     with tempfile.TemporaryDirectory(prefix="static-") as folder:
         root = Path(folder)
         pinned = _write_pinned(root, diff)
-        repo = _write_repo(root, diff) if has_ruff_config(diff.base) else {}
-        found, problem = _run(root, ["pinned", "before", "after"] if repo else ["pinned"]), ""
-        if isinstance(found, str) and repo:
+        after = _write_repo(root, "after", diff, diff.final, diff.python) if has_ruff_config(diff.base) else {}
+        found, problem = _run(root, ["pinned", "after"] if after else ["pinned"]), ""
+        if isinstance(found, str) and after:
             problem, found = found, _run(root, ["pinned"])
+        if isinstance(found, str):
+            raise RuntimeError(f"ruff failed: {found}")
+        repo_after = _at(found, after)
+        return Analysis(
+            pinned=_at(found, pinned),
+            repo_before=_before(root, diff) if repo_after else (),
+            repo_after=repo_after,
+            repo_problem=problem,
+        )
+
+
+def _before(root: Path, diff: Diff) -> tuple[StaticFinding, ...]:
+    """What the repo's own configuration finds in the seed: asked only where there is something to compare."""
+    names = _write_repo(root, "before", diff, diff.base, diff.changed)
+    found = _run(root, ["before"])
     if isinstance(found, str):
-        raise RuntimeError(f"ruff failed: {found}")
-    return Analysis(
-        pinned=_at(found, pinned),
-        repo_before=_at(found, {key: path for key, path in repo.items() if key.startswith("before/")}),
-        repo_after=_at(found, {key: path for key, path in repo.items() if key.startswith("after/")}),
-        repo_problem=problem,
-    )
+        raise RuntimeError(f"ruff failed on the seed: {found}")
+    return _at(found, names)
 
 
 def _write_pinned(root: Path, diff: Diff) -> dict[str, str]:
@@ -123,21 +134,20 @@ def _write_pinned(root: Path, diff: Diff) -> dict[str, str]:
     return names
 
 
-def _write_repo(root: Path, diff: Diff) -> dict[str, str]:
-    """The changed files before and after, each side below the seed's own configuration."""
+def _write_repo(root: Path, side: str, diff: Diff, tree: Tree, judged: tuple[str, ...]) -> dict[str, str]:
+    """The judged files of a tree below the seed's own configuration; name below `root` -> path in the delivery."""
     names: dict[str, str] = {}
     configs = _configs(diff.base)
-    sides = (("before", diff.base, frozenset(diff.changed)), ("after", diff.final, frozenset(diff.python)))
-    for side, tree, judged in sides:
-        for config in configs:
-            _write(root / side / config, text_of(diff.base, config) or "")
-        for path in tree.files():
-            if not path.endswith(".py") or not _is_safe(path) or is_foreign(path) or _is_below(path, configs):
-                continue
-            # Others only have to exist: which imports are the repo's own depends on them.
-            _write(root / side / path, (text_of(tree, path) or "") if path in judged else "")
-            if path in judged:
-                names[f"{side}/{path}"] = path
+    for config in configs:
+        _write(root / side / config, text_of(diff.base, config) or "")
+    chosen = frozenset(judged)
+    for path in tree.files():
+        if not path.endswith(".py") or not _is_safe(path) or is_foreign(path) or _is_below(path, configs):
+            continue
+        # Others only have to exist: which imports are the repo's own depends on them.
+        _write(root / side / path, (text_of(tree, path) or "") if path in chosen else "")
+        if path in chosen:
+            names[f"{side}/{path}"] = path
     return names
 
 
@@ -173,6 +183,7 @@ def _write(path: Path, text: str) -> None:
     path.write_bytes(text.encode("utf-8", errors="replace"))
 
 
+@cache
 def _binary() -> str:
     return str(importlib.import_module("ruff.__main__").find_ruff_bin())
 
