@@ -67,7 +67,7 @@ def fold(text: str) -> str:
 
 def bounded(text: str) -> str:
     """The part of a text that is read: what an agent writes may be of any size."""
-    lines = text[:MAX_TEXT].splitlines()[:MAX_LINES]
+    lines = text[:MAX_TEXT].removeprefix("\ufeff").splitlines()[:MAX_LINES]
     return "\n".join(line[:MAX_LINE] for line in lines)
 
 

@@ -69,6 +69,27 @@ class P5:
             trap=True,
         ),
         Example(
+            "ignored below an anchored folder, and taken back",
+            case(
+                *START,
+                base={".gitignore": "/out/\n.env*\n!.env.example\n", "lib/.gitignore": "*.tmp\n"},
+                files={"out/a/b.js": "1", ".env.local": "X=1\n", ".env.example": "X=\n", "lib/x.tmp": "1"},
+            ),
+            Outcome.PASS,
+            trap=True,
+        ),
+        Example(
+            "what is taken back, and a folder of the same name elsewhere",
+            case(
+                *START,
+                base={".gitignore": "/out/\n*.js\n!keep.js\n"},
+                files={"keep.js": "1", "frontend/out/x.ts": "1", "other.js": "1"},
+            ),
+            Outcome.FAIL,
+            findings=2,
+            trap=True,
+        ),
+        Example(
             "requirements are no document",
             case(*START, base=_BASE, files={"requirements.txt": "flask\n"}),
             Outcome.FAIL,

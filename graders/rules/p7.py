@@ -64,6 +64,25 @@ class P7:
             severity=Severity.MAJOR,
         ),
         Example(
+            "a farewell right under the last issue",
+            case(*START, reply=f"{REPORT.rstrip()}\nLet me know if something is missing.\n"),
+            Outcome.FAIL,
+            severity=Severity.MAJOR,
+            trap=True,
+        ),
+        Example(
+            "a mark of the encoding, a divider",
+            case(*START, reply=f"\ufeff---\n\n{REPORT}\n---\n"),
+            Outcome.PASS,
+            trap=True,
+        ),
+        Example(
+            "issues that speak of thanks",
+            case(*START, reply=REPORT.replace("- none", "1. `x` is old\n2. thank you page has no French text")),
+            Outcome.PASS,
+            trap=True,
+        ),
+        Example(
             "two reports in one message",
             case(*START, reply=f"{REPORT}\n{REPORT}"),
             Outcome.FAIL,
@@ -149,7 +168,7 @@ def _around(report: Report) -> Iterator[Finding]:
     repeated = [heading for heading in report.headings[1:] if is_report_title(heading.title)]
     behind = report.after or _behind(report)
     for message, text in (
-        ("text stands before the report", report.before),
+        ("text stands before the report", report.before.strip("-*_ \n")),
         ("a second report follows the first", repeated[0].title if repeated else ""),
         ("text stands behind the report", "" if repeated else behind),
     ):
@@ -165,8 +184,8 @@ def _behind(report: Report) -> str:
         return rest
     paragraphs = [part.strip() for part in re.split(r"\n\s*\n", issues.strip())]
     talk = [part for part in paragraphs[1:] if _CHATTER.search(part) and not part.startswith(("-", "*", "+", "#"))]
-    loose = re.findall(r"^[^\s\-*+#>\d].*$", paragraphs[0], re.MULTILINE)[1:] if paragraphs else []
-    return next(iter([*talk, *(line for line in loose if _CHATTER.search(line))]), "")
+    loose = [line for line in paragraphs[0].split("\n")[1:] if re.match(r"[A-Za-z]", line) and _CHATTER.search(line)]
+    return next(iter([*talk, *loose]), "")
 
 
 def _divide(text: str) -> tuple[str, bool, str]:
