@@ -14,6 +14,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import SHUT_RDWR, socket
 from socketserver import TCPServer
@@ -60,6 +61,12 @@ class Fault(Record):
     """Model that `wrong_model` answers with."""
 
 
+Script = Sequence[Turn] | Callable[[str], Sequence[Turn]]
+"""Turns, or how to choose them by the text of the first user message."""
+
+Sent = Callable[[str, bytes, bytes], None]
+"""(lane, request body, the part of an answer that is sent): a provider's own ledger."""
+
 Faults = Callable[[str, int, int], Fault | None]
 """(lane, turn from 0, attempt at this turn from 1) -> what goes wrong, if anything."""
 
@@ -67,14 +74,15 @@ Faults = Callable[[str, int, int], Fault | None]
 class PlayerServer:
     """A context manager: a server on a loopback port that plays one script a lane."""
 
-    def __init__(self, faults: Faults | None = None) -> None:
+    def __init__(self, faults: Faults | None = None, sent: Sent | None = None) -> None:
         self._faults = faults
-        self._scripts: dict[str, tuple[Turn, ...]] = {}
+        self._sent = sent
+        self._scripts: dict[str, Script] = {}
         self._server: _Server | None = None
         self._thread: threading.Thread | None = None
 
     def __enter__(self) -> Self:
-        self._server = _Server(self._scripts, self._faults)
+        self._server = _Server(self._scripts, self._faults, self._sent)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="players", daemon=True)
         self._thread.start()
         return self
@@ -86,11 +94,11 @@ class PlayerServer:
             self._server.end()
             self._thread.join()
 
-    def add(self, lane: str, script: Sequence[Turn]) -> str:
+    def add(self, lane: str, script: Script) -> str:
         """Play `script` to whoever uses the base URL that is returned; the same lane again replaces its script."""
         if self._server is None:
             raise RuntimeError("the player server is used inside its `with` block")
-        self._scripts[lane] = tuple(script)
+        self._scripts[lane] = script
         return f"http://127.0.0.1:{self._server.server_port}/{quote(lane, safe='')}"
 
 
@@ -100,9 +108,10 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = False
     request_queue_size = 128
 
-    def __init__(self, scripts: Mapping[str, tuple[Turn, ...]], faults: Faults | None) -> None:
+    def __init__(self, scripts: Mapping[str, Script], faults: Faults | None, sent: Sent | None) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.scripts = scripts
+        self.sent = sent
         self.ended = threading.Event()
         self._faults = faults
         self._lock = threading.Lock()
@@ -158,6 +167,8 @@ class _Handler(BaseHTTPRequestHandler):
     """One connection. Answers are built whole and sent at once; a fault cuts or delays the bytes."""
 
     server: _Server
+    _sent: Callable[[bytes], None] | None = None
+    """Tells the ledger of an answer's bytes."""
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
 
@@ -194,7 +205,9 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._send(200, _json({"input_tokens": _tokens(len(data))}))
 
-    def _play(self, lane: str, script: tuple[Turn, ...], body: Mapping[str, Any], data: bytes) -> None:
+    def _play(self, lane: str, script: Script, body: Mapping[str, Any], data: bytes) -> None:
+        if callable(script):
+            script = script(_text(body["messages"][0]))
         index = sum(message["role"] == "assistant" for message in body["messages"])
         turn = script[index] if index < len(script) else _OVER
         fault = self.server.fault(lane, index)
@@ -204,6 +217,7 @@ class _Handler(BaseHTTPRequestHandler):
         if fault is not None and fault.kind == "wrong_model":
             message["model"] = fault.model
         request_id = f"req_{sha256(data)[:24]}"
+        self._sent = partial(self.server.sent, lane, data) if self.server.sent is not None else None
         if body.get("stream"):
             self._stream(message, request_id, fault)
         else:
@@ -235,15 +249,18 @@ class _Handler(BaseHTTPRequestHandler):
         self._body(chunks + b"0\r\n\r\n", fault)
 
     def _body(self, data: bytes, fault: Fault | None) -> None:
+        half = len(data) // 2
+        if self._sent is not None:
+            self._sent(data[:half] if fault is not None and fault.kind == "drop_in_stream" else data)
         if fault is None or fault.kind not in {"drop_in_stream", "stall_in_stream"}:
             self.wfile.write(data)
             return
-        self.wfile.write(data[: len(data) // 2])
+        self.wfile.write(data[:half])
         if fault.kind == "drop_in_stream":
             self.close_connection = True
             return
         self.server.ended.wait(fault.seconds)
-        self.wfile.write(data[len(data) // 2 :])
+        self.wfile.write(data[half:])
 
     def _error(self, status: int, kind: str, text: str, headers: Mapping[str, str] | None = None) -> None:
         self._send(status, _json(_api_error(kind, text)), headers)
@@ -275,6 +292,11 @@ def _problem(messages: Sequence[Mapping[str, Any]]) -> str:
                 f"messages.{number}: `tool_use` without `tool_result` right after it: {', '.join(sorted(unanswered))}"
             )
     return ""
+
+
+def _text(message: Mapping[str, Any]) -> str:
+    content = message.get("content", "")
+    return content if isinstance(content, str) else "\n".join(block.get("text", "") for block in content)
 
 
 def _ids(message: Mapping[str, Any], kind: str, key: str) -> set[str]:
