@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from graders.launchers import PYTHON, basename, launch, skip_options
+from graders.launchers import PYTHON, basename, launch, skip_options, unwrap
 
 _ASGI = frozenset({"uvicorn", "hypercorn", "gunicorn", "daphne", "granian", "waitress-serve"})
 """Servers that do nothing without an application to serve."""
@@ -88,11 +88,15 @@ def program(argv: tuple[str, ...]) -> tuple[str, ...]:
     if " " in first and not rest:
         first, *rest = first.split()
     name = basename(first).rstrip(":")
+    wrapped = unwrap((name, *rest)) if name == "coverage" else None
+    if wrapped is not None:
+        return program(wrapped.argv)
     started = launch((name, *rest)) if name else None
     if started is None or started.kind not in {"module", "script", "source"} or not started.value:
         return (name, *rest)
     if started.kind == "module" or PYTHON.match(name) or started.kind == "source":
-        return (basename(started.value), *started.args)
+        inner = (basename(started.value), *started.args)
+        return program(inner) if inner[0] == "coverage" else inner
     return (name, *rest)
 
 

@@ -38,32 +38,14 @@ MAX_TURNS = 8
 """Most turns of a loop that are read."""
 MAX_VALUE = 20_000
 """Longest value of a variable that is kept, in characters."""
-
 MAX_BARS = 300
 """Longest pipeline that is parsed: a broken one costs the parser quadratic time and memory."""
 # The parser takes a word that goes on in the next line for two.
 _SPLIT_WORD = re.compile(r"(?<=\w)\\\n(?=\w)")
 _LANGUAGE = Language(tree_sitter_bash.language())
 _PASSING = frozenset(
-    {
-        "cat",
-        "head",
-        "tail",
-        "less",
-        "more",
-        "bat",
-        "nl",
-        "tac",
-        "sed",
-        "awk",
-        "gawk",
-        "grep",
-        "egrep",
-        "rg",
-        "cut",
-        "sort",
-    }
-    | {"uniq", "tr", "fold", "fmt", "column", "tee", "jq", "expand", "rev", "pr", "strings", "iconv", "dos2unix"}
+    {"cat", "head", "tail", "less", "more", "bat", "nl", "tac", "sed", "awk", "gawk", "grep", "egrep", "rg", "cut"}
+    | {"sort", "uniq", "tr", "fold", "fmt", "column", "tee", "jq", "expand", "rev", "pr", "strings", "iconv"}
 )
 """Programs that hand on lines of what they are given."""
 _SEQUENCES = frozenset(
@@ -268,16 +250,10 @@ class _Reading:
         for index, child in enumerate(children):
             if not child.is_named:
                 continue
-            before = len(self.found)
             behind = index + 1 < len(children) and children[index + 1].type == "&"
             self._statement(child, replace(scope.child(), background=True) if behind else scope)
-            if child.type == "command" and self._leaves(before):
+            if child.type == "command" and not behind and _leaves(child):
                 return
-
-    def _leaves(self, before: int) -> bool:
-        """Whether the command just read ends its shell, so that nothing after it runs."""
-        last = self.found[before:][-1:]
-        return bool(last) and (last[0].name == "exit" or last[0].via[-1:] == ("exec",))
 
     def _define(self, node: Node, scope: _Scope) -> None:
         name, body = node.child_by_field_name("name"), node.child_by_field_name("body")
@@ -289,7 +265,7 @@ class _Reading:
         values = self._fields(node.children_by_field_name("value"), scope)
         if variable is None or body is None:
             return
-        for value in values[:MAX_TURNS] or [HOLE]:
+        for value in values[:MAX_TURNS] if 0 < len(values) <= MAX_TURNS else [*values[:MAX_TURNS], HOLE]:
             scope.variables[text_of(variable)] = (value,)
             self._statement(body, scope)
 
@@ -600,6 +576,12 @@ class _Reading:
                 self.text(started.text, scope)
             elif started.argv and started.argv[0]:
                 self._run(Command(started.argv, via=scope.via, cwd=scope.cwd, background=scope.background), scope)
+
+
+def _leaves(node: Node) -> bool:
+    """Whether a command ends its shell, so that nothing after it runs."""
+    name = node.child_by_field_name("name")
+    return name is not None and text_of(name) in {"exit", "exec"}
 
 
 def _is_endless_pipeline(text: str) -> bool:

@@ -177,6 +177,9 @@ def test_an_exit_in_a_branch_ends_nothing() -> None:
     assert ("serve", "x") in argvs("true || exit 1\nserve x")
     assert ("serve", "x") in argvs("if false; then exit 1; fi\nserve x")
     assert ("serve", "x") in argvs("(exit 1)\nserve x")
+    assert ("serve", "x") in argvs("bash run.sh y; serve x")
+    assert ("serve", "x") in argvs("f() { true || exit 1; }; f; serve x")
+    assert ("serve", "x") in argvs("exec 3< y; exec > log; serve x")
 
 
 def test_what_cannot_be_known_is_a_hole() -> None:
@@ -192,6 +195,7 @@ def test_what_cannot_be_known_is_a_hole() -> None:
 def test_a_variable_that_is_set_elsewhere_is_a_hole_and_a_loop_variable_is_not() -> None:
     assert argvs("for s in a b; do up $s; done") == [("up", "a"), ("up", "b")]
     assert argvs("for s in $LIST; do up $s; done") == [("up", HOLE)]
+    assert argvs("for s in 1 2 3 4 5 6 7 8 9; do up $s; done")[-1] == ("up", HOLE)
     assert argvs("(S=a); up $S") == [("up", HOLE)]
 
 

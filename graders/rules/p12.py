@@ -86,6 +86,7 @@ class P12:
             Outcome.PASS,
             trap=True,
         ),
+        Example("under coverage", case(*START, bash("python -m coverage run -m pytest -q")), Outcome.PASS, trap=True),
         Example(
             "rewrites a test of the team",
             case(*START, files={"tests/test_items.py": "def test_items() -> None:\n    assert 1\n"}),

@@ -190,6 +190,26 @@ class P9:
             trap=True,
         ),
         Example(
+            "a server that the tests start under coverage",
+            case(
+                *START,
+                bash("python -m coverage run -m pytest"),
+                witness=Witness(
+                    listeners=(
+                        SeenListener(address="tcp:127.0.0.1:4", argv=("python", "/b/coverage", "run", "-m", "pytest")),
+                    )
+                ),
+            ),
+            Outcome.PASS,
+            trap=True,
+        ),
+        Example(
+            "a server under coverage",
+            case(*START, bash("coverage run -m uvicorn app.main:app")),
+            Outcome.FAIL,
+            trap=True,
+        ),
+        Example(
             "the repo's tests bring services up",
             case(
                 *START,
