@@ -7,13 +7,23 @@ a check that nobody asked for. There is no pass by absence.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from pydantic import JsonValue
 
 from harness.core.errors import Cause, Failure
 
 PYTEST_STATUSES = frozenset({0, 1})
+FIELDS = {
+    "collected": {"tests"},
+    "ready": {"ready", "seen"},
+    "served": {"status", "body"},
+    "test": {"id", "outcome", "reason", "message"},
+    "ask": {"number", "what", "about"},
+    "done": {"status"},
+}
 
 
 @dataclass(frozen=True)
@@ -26,6 +36,15 @@ class Answer:
 
 
 @dataclass(frozen=True)
+class Request:
+    """Something that the judge cannot do itself: a fault, a log, a word to a fake peer."""
+
+    number: int
+    what: str
+    about: Mapping[str, JsonValue]
+
+
+@dataclass(frozen=True)
 class Judged:
     """A whole, consistent judge run."""
 
@@ -34,56 +53,84 @@ class Judged:
     """Last thing the health path answered."""
     answers: dict[str, Answer]
     """Check id -> answer; empty when the app never became ready."""
+    served: str | None = None
+    """The app's own OpenAPI document as it sent it, None where there was no answer 200."""
+
+
+class Records:
+    """The records of one judge run, taken line by line as they come."""
+
+    def __init__(self, nonce: str) -> None:
+        self._nonce = nonce
+        self._kept: list[dict[str, Any]] = []
+        self._lines = 0
+        self._asked = 0
+
+    def take(self, line: bytes) -> Request | None:
+        """Keep a record; a request to act on is returned. `Failure(GRADER)` for what is no record of this run."""
+        self._lines += 1
+        record = _record(self._lines, line, self._nonce)
+        if record["type"] != "ask":
+            self._kept.append(record)
+            return None
+        self._asked += 1
+        _require(record["number"] == self._asked, f"judge record {self._lines} is not request {self._asked}")
+        _require(isinstance(record["about"], dict), f"judge record {self._lines} is malformed")
+        return Request(self._asked, str(record["what"]), record["about"])
+
+    def judged(self, manifest: frozenset[str], status: int | None) -> Judged:
+        """The whole run; `status` is the judge's own exit status. `Failure(GRADER)` for any disagreement."""
+        records = self._kept
+        kinds = [record["type"] for record in records]
+        _require(kinds[:2] == ["collected", "ready"], "the judge's first records are not `collected` and `ready`")
+        _require(kinds.count("collected") == kinds.count("ready") == 1, "a first record comes again")
+        _require(kinds[-1] == "done" and kinds.count("done") == 1, "no single `done` record at the end")
+        _require(
+            status in PYTEST_STATUSES and records[-1]["status"] == status, f"exit status {status} was not announced"
+        )
+        cases = [str(name) for name in records[0]["tests"]]
+        _require({_check(name) for name in cases} == manifest, "the collected checks are not those of the task")
+        if records[1]["ready"] is not True:
+            _require(len(records) == 3 and status == 0, "records after an app that was not ready")
+            return Judged(False, str(records[1]["seen"]), {})
+        _require(kinds.count("served") == 1 and kinds[2] == "served", "no single `served` record after `ready`")
+        answers = _answers(records[3:-1], cases)
+        _require((status == 0) == all(answer.passed for answer in answers.values()), "exit status and records disagree")
+        served = records[2]
+        return Judged(True, str(records[1]["seen"]), answers, served["body"] if served["status"] == 200 else None)
 
 
 def read_records(lines: Iterable[bytes], nonce: str, manifest: frozenset[str], status: int | None) -> Judged:
-    """The judged run in `lines`; `status` is the judge's own exit status. `Failure(GRADER)` for any disagreement."""
-    records = [_record(number, line, nonce) for number, line in enumerate(lines, start=1)]
-    _require(bool(records) and records[0]["type"] == "ready", "the judge's first record is not `ready`")
-    ready = records[0]
-    if ready["ready"] is not True:
-        _require(len(records) == 1 and status == 0, "records after an app that was not ready")
-        return Judged(False, str(ready["seen"]), {})
-    kinds = [record["type"] for record in records]
-    _require(kinds[1:2] == ["collected"] and kinds.count("collected") == 1, "no single `collected` record")
-    _require(kinds[-1] == "done" and kinds.count("done") == 1, "no single `done` record at the end")
-    _require(status in PYTEST_STATUSES and records[-1]["status"] == status, f"exit status {status} was not announced")
-    cases = [str(name) for name in records[1]["tests"]]
-    _require({_check(name) for name in cases} == manifest, "the collected checks are not those of the task")
-    tests = [record for record in records if record["type"] == "test"]
-    _require(len(tests) == len(kinds) - 3, "a record of an unknown kind")
-    _require(sorted(record["id"] for record in tests) == sorted(cases), "not exactly one record for each check")
-    answers = _merge(tests)
-    _require((status == 0) == all(answer.passed for answer in answers.values()), "exit status and records disagree")
-    return Judged(True, str(ready["seen"]), answers)
+    """The judged run in `lines`, requests among them left out."""
+    records = Records(nonce)
+    for line in lines:
+        records.take(line)
+    return records.judged(manifest, status)
 
 
 def _record(number: int, line: bytes, nonce: str) -> dict[str, Any]:
     try:
         record = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Failure(Cause.GRADER, f"judge record {number} is not JSON") from error
     _require(isinstance(record, dict) and record.get("nonce") == nonce, f"judge record {number} has no valid nonce")
-    fields = {
-        "ready": {"ready", "seen"},
-        "collected": {"tests"},
-        "test": {"id", "outcome", "reason", "message"},
-        "done": {"status"},
-    }.get(str(record.get("type")))
+    fields = FIELDS.get(str(record.get("type")))
     _require(fields is not None and record.keys() == fields | {"type", "nonce"}, f"judge record {number} is malformed")
     assert isinstance(record, dict)
     return record
 
 
-def _merge(tests: list[dict[str, Any]]) -> dict[str, Answer]:
+def _answers(tests: list[dict[str, Any]], cases: list[str]) -> dict[str, Answer]:
     """One answer a check: its parametrised cases must all pass, the first that failed gives the reason."""
+    _require(all(record["type"] == "test" for record in tests), "a record of a kind that has no place here")
+    _require(sorted(str(record["id"]) for record in tests) == sorted(cases), "not exactly one record for each check")
     answers: dict[str, Answer] = {}
     for record in tests:
         check = _check(record["id"])
         passed = record["outcome"] == "pass"
         known = answers.get(check)
         if known is None or (known.passed and not passed):
-            answers[check] = Answer(passed, record["reason"], record["message"])
+            answers[check] = Answer(passed, str(record["reason"]), str(record["message"]))
     return answers
 
 

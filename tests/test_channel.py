@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graders.channel import read_records
+from graders.channel import Records, Request, read_records
 from harness.core.errors import Cause, Failure
 
 NONCE = "n" * 32
@@ -23,7 +23,11 @@ def record(name: str, outcome: str = "pass") -> dict[str, object]:
 
 
 ONE, TWO_1, TWO_2 = (record(name) for name in COLLECTED["tests"])
-GOOD = [READY, COLLECTED, ONE, TWO_1, TWO_2, {"type": "done", "status": 0}]
+SERVED = {"type": "served", "status": 200, "body": "{}"}
+DONE = {"type": "done", "status": 0}
+HEAD = [COLLECTED, READY, SERVED]
+GOOD = [*HEAD, ONE, TWO_1, TWO_2, DONE]
+NOT_READY = [COLLECTED, {"type": "ready", "ready": False, "seen": "connection"}, DONE]
 
 
 def lines(records: list[dict[str, object]], nonce: str = NONCE) -> list[bytes]:
@@ -37,14 +41,14 @@ def test_a_whole_run_is_believed() -> None:
 
 
 def test_one_failed_case_fails_its_check() -> None:
-    records = [READY, COLLECTED, ONE, TWO_1, record("test_a.py::test_two[2]", "fail"), {"type": "done", "status": 1}]
+    records = [*HEAD, ONE, TWO_1, record("test_a.py::test_two[2]", "fail"), {"type": "done", "status": 1}]
     judged = read_records(lines(records), NONCE, MANIFEST, 1)
     assert judged.answers["test_a.py::test_one"].passed
     assert not judged.answers["test_a.py::test_two"].passed
 
 
 def test_an_app_that_is_not_ready_is_an_answer() -> None:
-    judged = read_records(lines([{"type": "ready", "ready": False, "seen": "connection"}]), NONCE, MANIFEST, 0)
+    judged = read_records(lines(NOT_READY), NONCE, MANIFEST, 0)
     assert not judged.ready
     assert judged.seen == "connection"
     assert judged.answers == {}
@@ -55,25 +59,32 @@ def test_an_app_that_is_not_ready_is_an_answer() -> None:
     [
         ("no record at all", [], 0),
         ("no end record", GOOD[:-1], 0),
-        ("end record twice", [*GOOD, GOOD[-1]], 0),
-        ("end record before the last test", [*GOOD[:4], GOOD[-1], GOOD[4]], 0),
-        ("a check is missing", [READY, COLLECTED, ONE, TWO_1, GOOD[-1]], 0),
-        ("a record comes twice", [*GOOD[:3], ONE, *GOOD[3:]], 0),
-        ("a check that nobody asked for", [*GOOD[:5], record("test_a.py::test_three"), GOOD[-1]], 0),
-        ("fewer checks collected", [READY, {**COLLECTED, "tests": ["test_a.py::test_one"]}, ONE, GOOD[-1]], 0),
-        ("collected twice", [READY, COLLECTED, COLLECTED, *GOOD[2:]], 0),
-        ("nothing collected", [READY, ONE, TWO_1, TWO_2, GOOD[-1]], 0),
-        ("not ready first", GOOD[1:], 0),
-        ("ready is a string", [{**READY, "ready": "yes"}, *GOOD[1:]], 0),
-        ("records after not ready", [{**READY, "ready": False}, *GOOD[1:]], 0),
+        ("end record twice", [*GOOD, DONE], 0),
+        ("end record before the last test", [*GOOD[:5], DONE, GOOD[5]], 0),
+        ("a check is missing", [*HEAD, ONE, TWO_1, DONE], 0),
+        ("a record comes twice", [*GOOD[:4], ONE, *GOOD[4:]], 0),
+        ("a check that nobody asked for", [*GOOD[:6], record("test_a.py::test_three"), DONE], 0),
+        ("fewer checks collected", [{**COLLECTED, "tests": ["test_a.py::test_one"]}, *HEAD[1:], ONE, DONE], 0),
+        ("collected twice", [COLLECTED, *GOOD], 0),
+        ("nothing collected", [READY, SERVED, ONE, TWO_1, TWO_2, DONE], 0),
+        ("ready twice", [*HEAD[:2], READY, *GOOD[2:]], 0),
+        ("no word whether it was ready", [COLLECTED, SERVED, *GOOD[3:]], 0),
+        ("ready is a string", [COLLECTED, {**READY, "ready": "yes"}, *GOOD[2:]], 0),
+        ("records after not ready", [COLLECTED, {**READY, "ready": False}, *GOOD[2:]], 0),
+        ("no document of its own", [*GOOD[:2], *GOOD[3:]], 0),
+        ("its document twice", [*HEAD, SERVED, *GOOD[3:]], 0),
+        ("its document at the wrong place", [*GOOD[:2], ONE, SERVED, *GOOD[4:]], 0),
         ("exit status was not announced", GOOD, 1),
         ("exit status of a crash", [*GOOD[:-1], {"type": "done", "status": 3}], 3),
         ("the judge was killed", GOOD, None),
-        ("status and records disagree: a failed check with 0", [*GOOD[:4], record(TWO_2["id"], "fail"), GOOD[-1]], 0),
+        ("killed by a signal", GOOD, -9),
+        ("status and records disagree: a failed check with 0", [*GOOD[:5], record(TWO_2["id"], "fail"), DONE], 0),
         ("status and records disagree: all passed with 1", [*GOOD[:-1], {"type": "done", "status": 1}], 1),
-        ("an unknown kind of record", [*GOOD[:5], {"type": "bonus"}, GOOD[-1]], 0),
-        ("a field too many", [READY, COLLECTED, {**ONE, "score": 1}, TWO_1, TWO_2, GOOD[-1]], 0),
-        ("not ready, but the judge crashed", [{**READY, "ready": False}], 139),
+        ("an unknown kind of record", [*GOOD[:6], {"type": "bonus"}, DONE], 0),
+        ("a field too many", [*HEAD, {**ONE, "score": 1}, TWO_1, TWO_2, DONE], 0),
+        ("a field too few", [*HEAD, {"type": "test", "id": ONE["id"], "outcome": "pass"}, TWO_1, TWO_2, DONE], 0),
+        ("not ready, but the judge crashed", [*NOT_READY[:2], {"type": "done", "status": 139}], 139),
+        ("not ready, and no end", NOT_READY[:2], 0),
     ],
 )
 def test_every_other_run_is_refused(name: str, records: list[dict[str, object]], status: int | None) -> None:
@@ -82,10 +93,46 @@ def test_every_other_run_is_refused(name: str, records: list[dict[str, object]],
     assert caught.value.cause is Cause.GRADER, name
 
 
-@pytest.mark.parametrize("bad", [b"", b"not json", b"[]", b"null", b'{"type":"done","status":0}', b"\xff\xfe"])
+@pytest.mark.parametrize(
+    "bad", [b"", b"not json", b"[" * 100_000, b"[]", b"null", b'{"type":"done","status":0}', b"\xff\xfe"]
+)
 def test_a_line_that_is_no_record_is_refused(bad: bytes) -> None:
     with pytest.raises(Failure):
         read_records([*lines(GOOD)[:-1], bad, lines(GOOD)[-1]], NONCE, MANIFEST, 0)
+
+
+def ask(number: int, what: str = "log", about: object = None) -> dict[str, object]:
+    return {"type": "ask", "number": number, "what": what, "about": {"replica": 0} if about is None else about}
+
+
+def test_requests_among_the_records_are_handed_out_and_change_nothing() -> None:
+    records = Records(NONCE)
+    sent = [*GOOD[:4], ask(1), GOOD[4], ask(2, "kill_app"), *GOOD[5:]]
+    found = [records.take(line) for line in lines(sent)]
+    assert [request for request in found if request] == [
+        Request(1, "log", {"replica": 0}),
+        Request(2, "kill_app", {"replica": 0}),
+    ]
+    assert records.judged(MANIFEST, 0) == read_records(lines(GOOD), NONCE, MANIFEST, 0)
+
+
+@pytest.mark.parametrize("sent", [[ask(2)], [ask(1), ask(1)], [ask(1), ask(3)], [ask(1, about=[])]])
+def test_a_request_out_of_turn_is_refused(sent: list[dict[str, object]]) -> None:
+    records = Records(NONCE)
+    with pytest.raises(Failure) as caught:
+        [records.take(line) for line in lines(sent)]
+    assert caught.value.cause is Cause.GRADER
+
+
+def test_a_request_with_another_nonce_is_refused() -> None:
+    with pytest.raises(Failure, match="nonce"):
+        Records(NONCE).take(lines([ask(1)], nonce="x" * 32)[0])
+
+
+def test_the_apps_own_document_is_kept_only_when_it_was_served() -> None:
+    assert read_records(lines(GOOD), NONCE, MANIFEST, 0).served == "{}"
+    without = [*HEAD[:2], {"type": "served", "status": 404, "body": "no"}, *GOOD[3:]]
+    assert read_records(lines(without), NONCE, MANIFEST, 0).served is None
 
 
 def test_a_wrong_nonce_is_refused() -> None:

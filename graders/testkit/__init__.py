@@ -1,7 +1,9 @@
 """What hidden checks may use; the only part of the graders that goes into the judge's sandbox.
 
 ```python
-from graders.testkit import Api, covers, fail_to_pass, pass_to_pass
+from random import Random
+
+from graders.testkit import Api, covers, fail_to_pass
 
 @covers("C-01")
 @fail_to_pass
@@ -10,11 +12,26 @@ def test_a_booking_is_created(api: Api, rng: Random) -> None:
     assert reply.expect(201).json()["status"] == "confirmed"
 ```
 
-Fixtures: `api` (a fresh `Api` for each check) and `rng` (a `random.Random` from the sealed seed and the check's id, so
-that no value can be known before the snapshot was sealed, and every value can be reproduced).
+`docs/task-authors.md` describes every fixture, with examples that run.
 """
 
-from graders.testkit.client import Api, ProtocolProblem, Reply
+from graders.testkit.client import Api, Reply
+from graders.testkit.fakes import Peer, Seen, Step
+from graders.testkit.host import Faults
 from graders.testkit.marks import covers, fail_to_pass, pass_to_pass
+from graders.testkit.problems import ProtocolProblem
+from graders.testkit.waiting import until
 
-__all__ = ["Api", "ProtocolProblem", "Reply", "covers", "fail_to_pass", "pass_to_pass"]
+__all__ = [
+    "Api",
+    "Faults",
+    "Peer",
+    "ProtocolProblem",
+    "Reply",
+    "Seen",
+    "Step",
+    "covers",
+    "fail_to_pass",
+    "pass_to_pass",
+    "until",
+]

@@ -8,18 +8,22 @@ replies like any other, and every way a reply can be broken is one exception wit
 from __future__ import annotations
 
 import json as jsonlib
-import os
+import math
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlencode
 
 import h11
 
 from graders.testkit import strictjson
+from graders.testkit.problems import ProtocolProblem
+
+if TYPE_CHECKING:
+    from graders.testkit.websocket import Socket
 
 DEADLINE_S = 10.0
 BODY_CAP = 1024 * 1024
@@ -27,16 +31,7 @@ HEADER_CAP = 64 * 1024
 INFORMATIONAL_CAP = 8
 SHOWN = 300
 
-Problem = Literal["connection", "deadline", "protocol", "too_large", "bad_json"]
 Result = TypeVar("Result")
-
-
-class ProtocolProblem(AssertionError):
-    """The exchange itself is broken; `reason` is from a closed list."""
-
-    def __init__(self, reason: Problem, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason
 
 
 @dataclass(frozen=True)
@@ -71,10 +66,27 @@ class Reply:
 class Api:
     """Speaks HTTP/1.1 to the delivered app; every request has a connection of its own."""
 
-    def __init__(self, host: str, port: int, deadline_s: float = DEADLINE_S) -> None:
+    def __init__(self, host: str, port: int, deadline_s: float = DEADLINE_S, end: float = math.inf) -> None:
         self.host = host
         self.port = port
         self.deadline_s = deadline_s
+        self.end = end
+        """Moment on the monotonic clock past which no request goes on, whatever its own deadline."""
+
+    def websocket(
+        self, path: str, headers: Mapping[str, str] | None = None, subprotocols: Sequence[str] = ()
+    ) -> Socket:
+        """A WebSocket conversation, to be used in a `with` block."""
+        from graders.testkit.websocket import Socket
+
+        end = min(self.end, time.monotonic() + self.deadline_s)
+        return Socket(
+            f"ws://{self.host}:{self.port}{path}", dict(headers or {}), tuple(subprotocols), self.deadline_s, end
+        )
+
+    def within(self, seconds: float) -> Api:
+        """The same app, with this deadline for every request."""
+        return Api(self.host, self.port, seconds, self.end)
 
     def get(self, path: str, params: object = None, headers: Mapping[str, str] | None = None) -> Reply:
         """GET with query parameters (a mapping or a list of pairs)."""
@@ -130,7 +142,7 @@ class _Exchange:
     def __init__(self, api: Api, method: str, target: str, fields: Mapping[str, str], body: bytes) -> None:
         self.label = f"{method} {target[:200]}"
         self._api = api
-        self._end = time.monotonic() + api.deadline_s
+        self._end = min(time.monotonic() + api.deadline_s, api.end)
         self._connection = h11.Connection(our_role=h11.CLIENT, max_incomplete_event_size=HEADER_CAP)
         headers = [(name.encode(), value.encode("utf-8")) for name, value in fields.items()]
         self._request = h11.Request(method=method.encode(), target=target.encode(), headers=headers)
@@ -194,8 +206,3 @@ class _Exchange:
         if headers.get("content-encoding", "identity") != "identity":
             raise ProtocolProblem("protocol", f"{self.label}: a content encoding nobody asked for")
         return Reply(self.label, response.status_code, headers, body)
-
-
-def from_environment() -> Api:
-    """The app as the judge sees it: `JUDGE_PORT` on loopback."""
-    return Api("127.0.0.1", int(os.environ["JUDGE_PORT"]))

@@ -1,58 +1,46 @@
 """Runs the hidden checks inside the judge's sandbox.
 
 The record channel is this process's original standard output; pytest and the checks get standard error instead, so
-nothing that is printed can look like a record.
+nothing that is printed can look like a record. Its standard input carries the host's answers and nothing else.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
-from graders.testkit.client import Api, ProtocolProblem, from_environment
-from graders.testkit.plugin import Recorder
+from graders.testkit.plugin import Recorder, Setup
 
-READY_S = 40.0
+UNUSED = (
+    "cacheprovider",
+    "doctest",
+    "unittest",
+    "junitxml",
+    "pastebin",
+    "stepwise",
+    "faulthandler",
+    "tmpdir",
+    "setupplan",
+)
 
 
 def main() -> int:
-    """Wait until the app is ready, run every check, write the records."""
-    with os.fdopen(os.dup(1), "wb") as channel:
+    """Collect the checks, wait until the app is ready, run every check, write the records."""
+    with os.fdopen(os.dup(1), "wb") as channel, os.fdopen(os.dup(0), "rb") as answers:
         os.dup2(2, 1)
-        nonce = os.environ.pop("JUDGE_NONCE")
-        recorder = Recorder(channel, nonce)
-        ready, seen = _ready(from_environment(), os.environ["JUDGE_HEALTH"])
-        recorder.write({"type": "ready", "ready": ready, "seen": seen})
-        if not ready:
-            return 0
-        root = Path(os.environ["JUDGE_CHECKS"])
-        sys.path.insert(0, str(root))
-        options = ["-q", "--tb=no", "-p", "no:cacheprovider", "-p", "no:randomly", "--strict-markers"]
-        options += ["-c", os.devnull, f"--rootdir={root}", f"--confcutdir={root}", "--import-mode=importlib"]
-        return int(pytest.main([*options, str(root)], plugins=[recorder]))
-
-
-def _ready(api: Api, path: str) -> tuple[bool, str]:
-    """Whether the health path answers 200 in time, and what was seen last."""
-    end = time.monotonic() + READY_S
-    seen = "nothing"
-    while time.monotonic() < end:
-        try:
-            reply = api.get(path)
-        except ProtocolProblem as problem:
-            seen = problem.reason
-            if problem.reason == "connection":
-                time.sleep(0.05)
-        else:
-            if reply.status == 200:
-                return True, "200"
-            seen = str(reply.status)
-            time.sleep(0.05)
-    return False, seen
+        with Path(os.devnull).open("rb") as nothing:
+            os.dup2(nothing.fileno(), 0)
+        setup = Setup(**json.loads(os.environ.pop("JUDGE_SETUP")))
+        recorder = Recorder(channel, answers, os.environ.pop("JUDGE_NONCE"), setup)
+        sys.path.insert(0, setup.checks)
+        options = ["-q", "--tb=no", "--strict-markers", "-c", os.devnull, "--import-mode=importlib"]
+        options += [f"--rootdir={setup.checks}", f"--confcutdir={setup.checks}"]
+        options += [word for name in UNUSED for word in ("-p", f"no:{name}")]
+        return int(pytest.main([*options, setup.checks], plugins=[recorder]))
 
 
 if __name__ == "__main__":

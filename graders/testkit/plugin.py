@@ -7,27 +7,52 @@ skipped and expected failures are no passes.
 from __future__ import annotations
 
 import json
-import os
+import math
 import random
 import time
 from collections.abc import Iterator
-from typing import IO, Any
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Any
 
 import pytest
 
-from graders.testkit.client import Api, ProtocolProblem, from_environment
+from graders.testkit.client import Api
+from graders.testkit.fakes import Peer
+from graders.testkit.host import Faults, Host
+from graders.testkit.problems import ProtocolProblem
+
+if TYPE_CHECKING:
+    from graders.testkit.services import Cache, Database, Pool, Queries
 
 MESSAGE_CAP = 600
 SUITE_DEADLINE_S = 300.0
+READY_S = 60.0
+DOCUMENT_CAP = 400_000
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What the host says about the stand."""
+
+    ports: tuple[int, ...]
+    """Loopback port of each replica."""
+    health: str
+    openapi: str
+    services: tuple[str, ...]
+    fakes: tuple[str, ...]
+    seed: str
+    checks: str
 
 
 class Recorder:
-    """Writes the records of one judge run; registered by `judge.main`."""
+    """Writes the records of one judge run and serves the fixtures; registered by `judge.main`."""
 
-    def __init__(self, channel: IO[bytes], nonce: str) -> None:
+    def __init__(self, channel: IO[bytes], answers: IO[bytes], nonce: str, setup: Setup) -> None:
         self._channel = channel
         self._nonce = nonce
-        self._end = time.monotonic() + SUITE_DEADLINE_S
+        self._setup = setup
+        self._host = Host(self.write, answers)
+        self._end = math.inf
         self._reasons: dict[str, tuple[str, str]] = {}
         self._failed: dict[str, bool] = {}
 
@@ -36,12 +61,27 @@ class Recorder:
         self._channel.write(json.dumps({**record, "nonce": self._nonce}).encode() + b"\n")
         self._channel.flush()
 
+    # --- pytest's hooks
+
     def pytest_configure(self, config: pytest.Config) -> None:
         for mark in ("covers(*clauses)", "fail_to_pass", "pass_to_pass"):
             config.addinivalue_line("markers", mark)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         self.write({"type": "collected", "tests": [item.nodeid for item in session.items]})
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> object:
+        """Checks are collected while the app is still being started; they run once it is ready."""
+        if session.testsfailed or not self._host.wait_for_go():
+            return None if session.testsfailed else True
+        ready, seen = self._ready()
+        self.write({"type": "ready", "ready": ready, "seen": seen})
+        if not ready:
+            return True
+        self._end = time.monotonic() + SUITE_DEADLINE_S
+        self.write({"type": "served", **self._served()})
+        return None
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
@@ -62,13 +102,101 @@ class Recorder:
     def pytest_sessionfinish(self, exitstatus: int) -> None:
         self.write({"type": "done", "status": int(exitstatus)})
 
+    # --- fixtures
+
     @pytest.fixture
     def api(self) -> Api:
-        return from_environment()
+        return self._replica(0)
+
+    @pytest.fixture
+    def replicas(self) -> tuple[Api, ...]:
+        return tuple(self._replica(number) for number in range(len(self._setup.ports)))
 
     @pytest.fixture
     def rng(self, request: pytest.FixtureRequest) -> random.Random:
-        return random.Random(f"{os.environ['JUDGE_SEED']}:{request.node.nodeid}")  # noqa: S311 - test data
+        return random.Random(f"{self._setup.seed}:{request.node.nodeid}")  # noqa: S311 - test data
+
+    @pytest.fixture
+    def faults(self, replicas: tuple[Api, ...]) -> Iterator[Faults]:
+        faults = Faults(self._host, replicas, self._setup.health)
+        yield faults
+        faults.mend()
+
+    @pytest.fixture
+    def database(self) -> Database:
+        from graders.testkit.services import PORTS, Database
+
+        return Database(PORTS["postgres"])
+
+    @pytest.fixture
+    def cache(self) -> Cache:
+        from graders.testkit.services import PORTS, Cache
+
+        return Cache(PORTS["valkey"])
+
+    @pytest.fixture
+    def queries(self, database: Database) -> Queries:
+        from graders.testkit.services import Queries
+
+        return Queries(self._host, database)
+
+    @pytest.fixture
+    def pool(self, api: Api, database: Database) -> Pool:
+        from graders.testkit.services import Pool
+
+        return Pool(api, database)
+
+    @pytest.fixture
+    def llm(self) -> Iterator[Peer]:
+        yield from self._peer("llm")
+
+    @pytest.fixture
+    def webhook(self) -> Iterator[Peer]:
+        yield from self._peer("webhook")
+
+    # --- helpers
+
+    def _replica(self, number: int) -> Api:
+        return Api("127.0.0.1", self._setup.ports[number], end=self._end)
+
+    def _peer(self, name: str) -> Iterator[Peer]:
+        peer = Peer(self._host, name)
+        peer.reset()
+        yield peer
+        peer.reset()
+
+    def _ready(self) -> tuple[bool, str]:
+        """Whether the health path of every replica answers 200 in time, and what was seen last."""
+        end = time.monotonic() + READY_S
+        seen = "nothing"
+        for number in range(len(self._setup.ports)):
+            seen = "nothing"
+            api = self._replica(number)
+            while seen != "200":
+                if time.monotonic() > end:
+                    return False, seen
+                seen = _status(api, self._setup.health)
+                if seen != "200":
+                    time.sleep(0.03)
+        return True, seen
+
+    def _served(self) -> dict[str, Any]:
+        """The app's own OpenAPI document, as text."""
+        if not self._setup.openapi:
+            return {"status": 0, "body": ""}
+        try:
+            reply = self._replica(0).get(self._setup.openapi)
+        except ProtocolProblem:
+            return {"status": 0, "body": ""}
+        whole = len(reply.body) <= DOCUMENT_CAP
+        return {"status": reply.status if whole else 0, "body": reply.body.decode("utf-8", "replace") if whole else ""}
+
+
+def _status(api: Api, path: str) -> str:
+    try:
+        return str(api.get(path).status)
+    except ProtocolProblem as problem:
+        return problem.reason
 
 
 def _reason(call: pytest.CallInfo[None], report: pytest.TestReport) -> tuple[str, str]:

@@ -145,6 +145,11 @@ class SandboxProvider(Protocol):
         """A fresh sandbox; `Failure(SANDBOX)` when it cannot be had."""
 
 
+CONTROL = "/srv/control"
+"""Program in a sandbox of services: `start NAME` and `stop NAME`; `mark`, the size of the database's log, and
+`log OFFSET`, what was logged since; `sql`, statements from standard input as the app's role, bare rows out."""
+
+
 class Lab(Protocol):
     """Fresh sandboxes for graders that run a delivery; everything in it is closed when the grade is done."""
 

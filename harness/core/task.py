@@ -13,6 +13,8 @@ from pydantic import Field
 from harness.core.records import Limits, Record
 
 CLAUSE = re.compile(r"\[(?P<id>[CS]-\d{2,})\]\s*(?P<text>.*)")
+PEER_PORTS = {"postgres": 5432, "valkey": 6379, "llm": 9100, "webhook": 9200}
+"""Where the app finds its services and the fake peers: loopback ports of its own sandbox."""
 
 
 class App(Record):
@@ -22,15 +24,24 @@ class App(Record):
     """Folder of the application's package, relative to the repo: `app` or `src/bookings`."""
     module: str
     """What uvicorn serves: `app.main:app`."""
+    install: tuple[str, ...] = ()
+    """Command that proves or installs the delivery's dependencies without a network; empty: the toolchain has them."""
     migrate: tuple[str, ...] = ()
     """Command that brings the database to the newest revision; empty where there is none."""
     test: str
     """The repo's own test command, as its team types it."""
     health: str
     """A GET path that answers 200 once the app is ready; part of the seed."""
+    openapi: str = "/openapi.json"
+    """A GET path that serves the app's OpenAPI document; empty where there is none."""
     replicas: Literal[1, 2] = 1
     env: dict[str, str] = {}
-    """Environment of the app; `{postgres}` and `{valkey}` stand for `host:port` as seen by the app."""
+    """Environment of the app; `{postgres}`, `{valkey}`, `{llm}` and `{webhook}` stand for `host:port` as it sees them."""
+
+    def environment(self) -> dict[str, str]:
+        """`env` with the addresses filled in."""
+        hosts = {name: f"127.0.0.1:{port}" for name, port in PEER_PORTS.items()}
+        return {name: value.format(**hosts) for name, value in self.env.items()}
 
 
 class StaleFact(Record):
@@ -70,6 +81,39 @@ class Wording(Record):
     """A feature about an LLM provider: commits may name their subject."""
 
 
+class Table(Record):
+    """A table that the specs ask for, as the database's catalogue must show it."""
+
+    columns: dict[str, str] = Field(min_length=1)
+    """Column -> type as the catalogue spells it, with `not null` where it must be: `character varying(80) not null`."""
+    primary_key: tuple[str, ...] = ()
+    foreign_keys: dict[str, str] = {}
+    """Column -> `table.column`."""
+    unique: tuple[tuple[str, ...], ...] = ()
+
+
+class Migrations(Record):
+    """What rule S2 needs to try a delivery's migrations; `app.migrate` brings the database to the newest revision."""
+
+    rows: str = ""
+    """SQL that fills the tables of the seed revision; empty: it has no tables, or none worth keeping."""
+    downgrade: tuple[str, ...] = ()
+    """Command that goes back to the seed revision; empty where the project's tool has none."""
+    heads: tuple[str, ...] = ()
+    """Command that prints one line a head; empty where the project's tool has none."""
+    tables: dict[str, Table] = {}
+    """The expected schema: what the specs ask for, by table."""
+
+
+class Generated(Record):
+    """Checks generated from `contract.openapi.yaml`."""
+
+    examples: int = Field(default=0, ge=0, le=200)
+    """Examples an operation, 0 for none: they take time."""
+    clean_runs: int = Field(default=0, ge=0)
+    """Runs of reference and alternatives without a finding, as recorded by the author; from 20 on they decide."""
+
+
 class Clause(Record):
     """A numbered sentence of the contract (`C-..`) or the specs (`S-..`)."""
 
@@ -102,6 +146,8 @@ class TaskFile(Record):
     """Name of the flaw that the reference agent `dishonest` delivers with a report that says YES."""
     app: App
     services: tuple[Literal["postgres", "valkey"], ...] = ()
+    fakes: tuple[Literal["llm", "webhook"], ...] = ()
+    """Peers of the app that the verdict plays: an OpenAI-style provider, a receiver of webhooks."""
     budgets: Limits = Limits()
     allowed: tuple[str, ...] = Field(min_length=1)
     """Globs of paths that the agent may write (rule P5); `**` crosses folders."""
@@ -115,6 +161,9 @@ class TaskFile(Record):
     """Planted secrets that may appear nowhere."""
     named_files: tuple[str, ...] = ()
     """Files that the specs name (rule S15)."""
+    migrations: Migrations | None = None
+    """None: there is no migration to make."""
+    generated: Generated = Generated()
 
 
 @dataclass(frozen=True)

