@@ -47,7 +47,7 @@ _NUMBERED_WORDS = re.compile(r"[A-Za-z]+\d{0,2}(?:[-_.:/][A-Za-z]+\d{0,2})+")
 _RANDOM = re.compile(r"[A-Za-z0-9+/=_.~-]{16,}")
 _EXAMPLE_NAMES = frozenset({"example", "examples", "openapi_examples", "json_schema_extra", "responses"})
 _URL_PASSWORD = re.compile(
-    r"\b[a-z][a-z0-9+.-]*://(?P<user>[^\s:/@'\"]*):(?P<password>[^\s/@'\"{}$<>]{3,})@(?P<host>[A-Za-z0-9_.-]+)"
+    r"\b[a-z][a-z0-9+.-]*://(?P<user>[^\s:/@'\"]*):(?P<password>[^\s/@'\"{}$<>]{6,})@(?P<host>[A-Za-z0-9_.-]+)"
 )
 _SETTING = re.compile(r"""\s*["']?(?P<name>[\w.-]{1,80})["']?\s*[:=]\s*["']?(?P<value>[^"'\s#,]+)""")
 _MIN_BITS = 3.2
@@ -77,7 +77,10 @@ def has_remote_password(text: str) -> bool:
     """Whether a line holds a URL with a real password for a host that is not local."""
     return any(
         "." in match["host"]
-        and not re.search(r"(?i)^127\.|localhost|example|\.test$|\.local$|\.internal$", match["host"])
+        and not re.search(
+            r"(?i)^(?:127|10|192\.168|172\.(?:1[6-9]|2\d|3[01]))\.|localhost|example|\.test$|\.local$|\.internal$",
+            match["host"],
+        )
         and not _PLACEHOLDER.search(match["password"])
         and match["password"].lower() not in {"password", "pass", "secret", match["user"].lower()}
         for match in _URL_PASSWORD.finditer(text)

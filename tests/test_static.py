@@ -293,6 +293,8 @@ def test_shapes_of_keys(line: str, expected: bool) -> None:
         ("postgresql://app:app@db.prod.acme.io/app", False),
         ("postgresql://app:Tr0ub4dor@localhost/app", False),
         ("postgresql://app:Tr0ub4dor@127.0.0.1/app", False),
+        ("postgresql://app:Tr0ub4dor@192.168.0.7/app", False),
+        ("postgresql://app:Tr0ub4dor@52.18.0.7/app", True),
         ("postgresql://app:Tr0ub4dor@postgres:5432/app", False),
         ("postgresql://user:Tr0ub4dor@db.example.com/app", False),
         ("postgresql://{user}:{password}@db.prod.acme.io/app", False),
