@@ -152,7 +152,8 @@ class AsyncPath:
             if owner is not None:
                 yield path, f"{owner.qualname}.{method}"
         elif not own:
-            yield path, call.name
+            yield from ((path, f"{at.qualname}.{method}") for at in call.scope.chain())
+            yield path, method
         else:
             for module in self._modules(path, own):
                 yield module, method

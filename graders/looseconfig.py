@@ -100,6 +100,15 @@ def config_of(tree: Tree) -> dict[str, Value]:
         found.update(_ini(name, text_of(tree, name)))
     for name in ("pyproject.toml", "ruff.toml", ".ruff.toml"):
         found.update(_toml(name, text_of(tree, name)))
+    return _joined(found)
+
+
+def _joined(found: dict[str, Value]) -> dict[str, Value]:
+    """Ruff's `extend-select` and its like are part of the list that they extend."""
+    for key in [key for key in found if key.startswith("ruff.extend-") and isinstance(found[key], list)]:
+        whole = key.replace("extend-", "", 1)
+        first = found.get(whole, _RUFF_DEFAULT if whole == "ruff.select" else [])
+        found[whole] = sorted(_items(first) | _items(found.pop(key)))
     return found
 
 
@@ -240,11 +249,9 @@ def _filters(before: Value, after: Value) -> bool:
 
 _KEYS: tuple[tuple[str, _Direction], ...] = (
     ("ruff.select", _selects),
-    ("ruff.extend-select", _shrank),
-    ("ruff.*ignore", _grew),
-    ("ruff.*per-file-ignores", _grew),
+    ("ruff.ignore", _grew),
+    ("ruff.per-file-ignores", _grew),
     ("ruff.exclude", _grew),
-    ("ruff.extend-exclude", _grew),
     ("ruff.line-length", _rose),
     ("ruff.*.max-*", _rose),
     ("flake8.select", _shrank),

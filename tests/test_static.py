@@ -360,7 +360,7 @@ def test_new_suppressions(before: str, after: str, expected: list[tuple[str, str
         (
             "[tool.ruff]\nline-length = 80",
             '[tool.ruff]\nline-length = 80\nextend-exclude = ["app"]',
-            "ruff.extend-exclude",
+            "ruff.exclude",
         ),
         ("[tool.ruff.lint.mccabe]\nmax-complexity = 5", "[tool.ruff]", "ruff.mccabe.max-complexity"),
         ("[tool.black]\nline-length = 80", "[tool.black]\nline-length = 70", None),

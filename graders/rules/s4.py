@@ -100,6 +100,20 @@ class S4:
         ),
         Example("a plain helper that an async route calls", case(files=_INDIRECT), Outcome.FAIL, findings=1, trap=True),
         Example(
+            "an inner function that is called",
+            case(files=_route("def fetch() -> None:", "    requests.get('x')", "fetch()", "return {}")),
+            Outcome.FAIL,
+            findings=1,
+        ),
+        Example(
+            "an inner function that is handed to a thread",
+            case(
+                files=_route("def fetch() -> None:", "    requests.get('x')", "return await asyncio.to_thread(fetch)")
+            ),
+            Outcome.PASS,
+            trap=True,
+        ),
+        Example(
             "an old function made async keeps its sleep",
             case(
                 base={"app/x.py": _SYNC_OLD.format(kind="def")}, files={"app/x.py": _SYNC_OLD.format(kind="async def")}

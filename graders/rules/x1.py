@@ -244,6 +244,12 @@ class X1:
             trap=True,
         ),
         Example("a stricter configuration", _config('"F", "ANN"', '"F", "ANN", "B"'), Outcome.PASS, trap=True),
+        Example(
+            "a list in two parts",
+            _config('"F", "ANN"]', '"F"]\nextend-select = ["ANN"]'),
+            Outcome.PASS,
+            trap=True,
+        ),
         Example("a family for its member", _config('"E", "F"', '"E", "F", "ALL"'), Outcome.PASS, trap=True),
         Example(
             "a new dependency and a marker",
@@ -412,7 +418,7 @@ def _loosened(diff: Diff, task: Task) -> Iterator[Finding]:
 def _names_key(text: str, key: str) -> bool:
     """Whether the documents name the key as code; its last word alone (`ignore`) would be plain English."""
     last = re.escape(key.rsplit(".", 1)[-1])
-    return re.search(rf"`(?:[\w.\[\] -]*[. \]])?{last}(?:[ =][^`]*)?`", text) is not None
+    return re.search(rf"`(?:[\w.\[\] -]*[. \]-])?{last}(?:[ =][^`]*)?`", text) is not None
 
 
 def _weakened(diff: Diff, task: Task) -> Iterator[Finding]:
