@@ -92,6 +92,11 @@ def quoted(command: Command) -> str:
     return clip(" ".join((*command.via, *command.argv) if command.via else command.argv))
 
 
+def is_told(step: int | None, told: set[int | None]) -> bool:
+    """Whether a sighting repeats what the transcript told; one without a step (in the background) may be any of it."""
+    return step in told or (step is None and bool(told))
+
+
 def relative(path: str) -> str | None:
     """A path relative to the workspace, None outside of it."""
     if path == WORKSPACE:

@@ -54,7 +54,7 @@ _ADDRESS = re.compile(r"[^\s@]{1,64}@[^\s@]+")
 _NAME = re.compile(
     r"(?:chat-?gpt|gpt-?\d|open ?ai\b|codex\b|(?:github )?copilot\b|anthropic\b|aider$|opencode$|windsurf$"
     r"|claude[ -](?:code|ai|opus|sonnet|haiku|\d)|cursor(?: agent)?$|devin[ -]ai|gemini[ -](?:cli|pro|flash|code|\d)"
-    r"|ai$|ai (?:assistant|agent|bot|model|coder)|(?:coding|code) (?:assistant|agent)$|claude\[bot\]"
+    r"|(?-i:AI)$|ai (?:assistant|agent|bot|model|coder)|(?:coding|code) (?:assistant|agent)$|claude\[bot\]"
     r"|.*\((?:aider|claude|ai)\)$)",
     re.IGNORECASE,
 )

@@ -10,7 +10,7 @@ from graders.rulekit import SEED_COMMIT, START, Example, Ruling, bash, case, com
 from graders.services import program
 from graders.shell import Command
 from graders.shellwords import HOLE
-from graders.toolcalls import clip, commands, quoted, test_runners, under_tests
+from graders.toolcalls import clip, commands, is_told, quoted, test_runners, under_tests
 from harness.core.ports import Case
 from harness.core.records import Finding, Outcome, Place, SeenProcess, Severity, Source, Witness
 
@@ -183,10 +183,10 @@ def _seen(case: Case, told: set[int | None]) -> list[Finding]:
     runners = test_runners(case)
     for process in witness.processes if witness is not None else ():
         kind = push_of(process.argv, {}) if process.argv else None
-        if kind is None or process.step in told or under_tests(process.ancestors, runners):
+        if kind is None or is_told(process.step, told) or under_tests(process.ancestors, runners):
             continue
         told.add(process.step)
-        place, act = Place(step=process.step), f"step:{process.step}"
+        place, act = Place(step=process.step), f"step:{process.step}" if process.step is not None else "seen:push"
         quote = clip(" ".join(process.argv))
         findings.append(Finding(message=_message(kind), place=place, severity=_severity(kind), act=act, quote=quote))
     return findings
