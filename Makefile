@@ -13,7 +13,7 @@ SANDBOX ?= auto
 BUDGET ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help eval test check lint prove clean
+.PHONY: help eval test check lint prove chaos clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -38,6 +38,9 @@ lint: $(READY) ## style, types and layers
 
 prove: $(READY) ## prove every task: reference, alternatives, flaws, floor
 	@$(BIN)/harness check
+
+chaos: $(READY) ## 200 trials under a bad provider, killed sandboxes and a killed harness; prints the figures
+	@PYTHONPATH=tests:. $(BIN)/python -m chaos
 
 clean: ## remove the environment and caches; results stay
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info

@@ -1,0 +1,139 @@
+"""What must hold when the dust has settled, read from the files alone and counted again without the harness's own sums.
+
+Money: every charge of the upstream is either settled in some attempt's events, to the micro-dollar, or belongs to a
+call that was under way when the harness was killed, whose reservation is on record. There is no third kind.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+Charge = tuple[str, int]
+"""Digest of a request, micro-dollars."""
+
+VERDICT = ("validity", "solved", "truthful", "obeyed", "clean", "status", "failed")
+"""What graders decided, and nothing that depends on time or money."""
+
+
+def journal(run: Path) -> list[dict[str, Any]]:
+    """All lines; a torn or damaged one is an error here."""
+    return [json.loads(line) for line in (run / "journal.jsonl").read_text().splitlines()]
+
+
+def events(run: Path, line: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Events of an attempt; a last line cut by a kill is left out."""
+    text = (run / "trials" / line["trial"] / str(line["attempt"]) / "events.jsonl").read_text()
+    whole = text.rpartition("\n")[0]
+    return [json.loads(each) for each in whole.splitlines()]
+
+
+@dataclass
+class Books:
+    """The money of a run, as its events tell it."""
+
+    settled: Counter[Charge] = field(default_factory=Counter)
+    under_way: Counter[str] = field(default_factory=Counter)
+    """Request digest -> turns that were begun and never settled."""
+    reserved: dict[str, int] = field(default_factory=dict)
+    journal: int = 0
+    """Micro-dollars that the journal's lines add up to."""
+
+    @property
+    def gateway(self) -> int:
+        """Micro-dollars that were settled."""
+        return sum(micro_usd * times for (_, micro_usd), times in self.settled.items())
+
+    def add(self, line: Mapping[str, Any], happened: Iterable[Mapping[str, Any]]) -> None:
+        """Take an attempt into the books; its line must tell what its events add up to."""
+        before = self.gateway
+        reserves: dict[int, list[Mapping[str, Any]]] = {}
+        for event in happened:
+            data = event["data"]
+            if event["kind"] == "reserve":
+                reserves.setdefault(data["n"], []).append(data)
+            elif event["kind"] == "exchange":
+                self._settle(data["request_sha256"], data["floor"], data["lost"])
+                assert data["floor"] + data["lost"]["micro_usd"] <= data["reserved"] * (data["lost"]["turns"] + 1)
+                del reserves[data["n"]]
+        for begun in reserves.values():
+            last = begun[-1]
+            self._settle(last["request_sha256"], 0, last["lost"])
+            self.under_way[last["request_sha256"]] += len(begun) - last["lost"]["turns"]
+            self.reserved[last["request_sha256"]] = last["micro_usd"]
+        cost = line["cost"]["micro_usd"]
+        assert cost == self.gateway - before, f"{line['trial']}/{line['attempt']}: {cost} in the journal"
+        assert line["cost"]["complete"] or line["unsettled_micro_usd"] > 0
+        assert not reserves or not line["cost"]["complete"], "money that may have been charged makes the sum a floor"
+        self.journal += cost
+
+    def _settle(self, request: str, micro_usd: int, lost: Mapping[str, Any]) -> None:
+        if micro_usd:
+            self.settled[request, micro_usd] += 1
+        if lost["micro_usd"]:
+            each, rest = divmod(lost["micro_usd"], lost["turns"])
+            assert rest == 0, "turns of one call are told alike"
+            self.settled[request, each] += lost["turns"]
+
+    def unexplained(self, charges: Counter[Charge]) -> Counter[Charge]:
+        """Charges that are neither settled nor of a call under way at a kill."""
+        assert not self.settled - charges, f"settled, and never charged: {self.settled - charges}"
+        open_calls = Counter(self.under_way)
+        left: Counter[Charge] = Counter()
+        for (request, micro_usd), times in (charges - self.settled).items():
+            explained = min(times, open_calls[request]) if micro_usd <= self.reserved.get(request, 0) else 0
+            open_calls[request] -= explained
+            if times > explained:
+                left[request, micro_usd] = times - explained
+        return left
+
+
+def books(run: Path) -> Books:
+    """The books of a run."""
+    found = Books()
+    for line in journal(run):
+        if line["type"] == "attempt":
+            found.add(line, events(run, line))
+    return found
+
+
+def verdicts(run: Path) -> dict[str, tuple[Any, ...]]:
+    """Trial -> how it ended and what the graders decided, from the last attempt and its last verdict."""
+    plan = [planned["trial"] for planned in json.loads((run / "run.json").read_text())["trials"]]
+    attempts: dict[str, dict[str, Any]] = {}
+    judged: dict[tuple[str, int], dict[str, Any]] = {}
+    for line in journal(run):
+        if line["type"] == "attempt":
+            if line["attempt"] > attempts.get(line["trial"], {"attempt": 0})["attempt"]:
+                attempts[line["trial"]] = line
+        else:
+            judged[line["trial"], line["attempt"]] = line
+    found = {}
+    for trial in plan:
+        last = attempts[trial]
+        verdict = judged[trial, last["attempt"]]
+        found[trial] = (last["ended"], last["validity"]["cause"], *(json.dumps(verdict[name]) for name in VERDICT))
+    return found
+
+
+def nothing_twice_nothing_lost(run: Path) -> None:
+    """One line an attempt folder, one valid attempt a planned trial, no half-written file."""
+    lines = [line for line in journal(run) if line["type"] == "attempt"]
+    named = Counter((line["trial"], line["attempt"]) for line in lines)
+    assert set(named.values()) <= {1}, "an attempt stands twice in the journal"
+    folders = {(path.parent.name, int(path.name)) for path in (run / "trials").glob("*/*")}
+    assert folders == set(named), "attempt folders and lines differ"
+    planned = {planned["trial"] for planned in json.loads((run / "run.json").read_text())["trials"]}
+    valid = Counter(line["trial"] for line in lines if line["validity"]["cause"] is None)
+    assert valid == Counter(planned), "a trial was paid for twice, or is missing"
+    assert list(run.rglob("*.part")) == []
+
+
+def causes(run: Path) -> Counter[str]:
+    """Cause -> lines of the journal that are invalid by it."""
+    found = (line["validity"]["cause"] for line in journal(run))
+    return Counter(cause for cause in found if cause is not None)
