@@ -109,6 +109,8 @@ class VerdictLine(Record):
     """Fail-to-pass clause -> share of its checks that pass."""
     obedience: tuple[int, int] = (0, 0)
     """Weighted opportunities kept, and all."""
+    rules: str = ""
+    """`P1=1/1 S6=3/5`: rule, opportunities kept, all of them. One string, because a run holds one for every trial."""
     failed: tuple[str, ...] = ()
     """Ids of failed checks and rules."""
     why_not: str = ""

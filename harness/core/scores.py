@@ -6,7 +6,7 @@ trial invalid instead of passing it. What decides is fixed here; severities come
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -33,6 +33,19 @@ def verdict(
     task: Task, grades: Mapping[str, Grade | Failure], *, trial: str, attempt: int, wall_s: float = 0.0
 ) -> VerdictLine:
     """What the graders decided about one attempt; a `Failure` stands for a grader that could not judge."""
+    clauses = [clause.id for clause in task.clauses]
+    return _verdict(clauses, grades, trial=trial, attempt=attempt, wall_s=wall_s)
+
+
+def rejudged(line: VerdictLine, grades: Mapping[str, Grade]) -> VerdictLine:
+    """The verdict of `line` with other grades in the place of its own, as when a person disputes a finding."""
+    fresh = _verdict(list(line.clauses), grades, trial=line.trial, attempt=line.attempt, wall_s=line.wall_s)
+    return fresh.model_copy(update={"graders": line.graders})
+
+
+def _verdict(
+    clauses: Sequence[str], grades: Mapping[str, Grade | Failure], *, trial: str, attempt: int, wall_s: float
+) -> VerdictLine:
     given = {name: grade for name, grade in grades.items() if isinstance(grade, Grade)}
     digests = {name: grade.digest for name, grade in sorted(given.items())}
     validity = _validity(grades)
@@ -57,8 +70,9 @@ def verdict(
         obeyed=not disobeyed,
         clean=accepted and not any(heaviest(check) in (Severity.BLOCKING, Severity.MAJOR) for check in failed),
         status=_status(given),
-        clauses=clause_shares(task, given["tests_passing"]),
+        clauses=clause_shares(clauses, given["tests_passing"]),
         obedience=obedience(given["rule_violations"]),
+        rules=rules_kept(given["rule_violations"]),
         failed=tuple(check.id for check in failed),
         why_not="" if accepted else _why_not(given, unsolved, untrue, disobeyed),
         graders=digests,
@@ -78,13 +92,13 @@ def blocks(check: CheckResult) -> bool:
     return _may_block(check) and check.outcome is Outcome.FAIL and heaviest(check) is Severity.BLOCKING
 
 
-def clause_shares(task: Task, tests: Grade) -> dict[str, float]:
-    """For each clause with fail-to-pass checks, in the documents' order: the share of them that pass."""
+def clause_shares(clauses: Sequence[str], tests: Grade) -> dict[str, float]:
+    """For each of `clauses` with fail-to-pass checks, in that order: the share of them that pass."""
     shares = {}
-    for clause in task.clauses:
-        covering = [check for check in tests.checks if check.phase is Phase.FAIL_TO_PASS and clause.id in check.clauses]
+    for clause in clauses:
+        covering = [check for check in tests.checks if check.phase is Phase.FAIL_TO_PASS and clause in check.clauses]
         if covering:
-            shares[clause.id] = sum(check.outcome is Outcome.PASS for check in covering) / len(covering)
+            shares[clause] = sum(check.outcome is Outcome.PASS for check in covering) / len(covering)
     return shares
 
 
@@ -105,14 +119,39 @@ def obedience(rules: Grade) -> tuple[int, int]:
         if check.id == "obedience" and isinstance(kept, int) and isinstance(total, int):
             return kept, total
     kept_sum = total_sum = 0
-    for check in rules.checks:
-        if check.severity is None or check.outcome not in (Outcome.PASS, Outcome.FAIL):
-            continue
-        broken = 0 if check.outcome is Outcome.PASS else max(1, len(check.findings))
-        opportunities = max(check.opportunities, broken)
-        total_sum += WEIGHT[check.severity] * opportunities
-        kept_sum += WEIGHT[check.severity] * (opportunities - broken)
+    for check in _decided(rules):
+        kept, opportunities = _kept(check)
+        total_sum += WEIGHT[check.severity or Severity.MINOR] * opportunities
+        kept_sum += WEIGHT[check.severity or Severity.MINOR] * kept
     return kept_sum, total_sum
+
+
+def rules_kept(rules: Grade) -> str:
+    """As in `VerdictLine.rules`: every rule that was decided."""
+    counts = ((check.id, *_kept(check)) for check in _decided(rules))
+    return " ".join(f"{rule}={kept}/{opportunities}" for rule, kept, opportunities in counts)
+
+
+def rule_counts(rules: str) -> dict[str, tuple[int, int]]:
+    """Rule -> opportunities kept, and all, from `VerdictLine.rules`."""
+    counts = {}
+    for part in rules.split():
+        rule, _, count = part.partition("=")
+        kept, _, opportunities = count.partition("/")
+        counts[rule] = int(kept), int(opportunities)
+    return counts
+
+
+def _decided(rules: Grade) -> Iterator[CheckResult]:
+    for check in rules.checks:
+        if check.severity is not None and check.outcome in (Outcome.PASS, Outcome.FAIL):
+            yield check
+
+
+def _kept(check: CheckResult) -> tuple[int, int]:
+    broken = 0 if check.outcome is Outcome.PASS else max(1, len(check.findings))
+    opportunities = max(check.opportunities, broken)
+    return opportunities - broken, opportunities
 
 
 def _lighter(one: Severity | None, other: Severity | None) -> Severity | None:
