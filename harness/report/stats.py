@@ -142,7 +142,7 @@ def power(effect: float, sd: float, tasks: int) -> float:
     return float(1 - nctdtr(tasks - 1, effect * sqrt(tasks) / sd, critical))
 
 
-def mde(tasks: int, trials: int) -> float | None:
+def mde(tasks: int, trials: float) -> float | None:
     """Smallest difference between two arms that `tasks` x `trials` each would see with 80 % power at mid difficulty.
 
     None where not even a difference of 1 would be seen, as with a single task.
