@@ -40,21 +40,14 @@ class _Ignored:
                 self.filters.append((f"{folder}/" if folder else "", IgnoreFilter(_patterns(lines))))
 
     def __call__(self, path: str) -> bool:
-        return any(path.startswith(folder) and _matches(each, path[len(folder) :]) for folder, each in self.filters)
+        return any(
+            path.startswith(folder) and each.is_ignored(path[len(folder) :].encode("utf-8", "replace"))
+            for folder, each in self.filters
+        )
 
 
 def _patterns(lines: list[bytes]) -> list[bytes]:
     return [line for line in lines if line.strip() and not line.startswith(b"#")]
-
-
-def _matches(filter_: IgnoreFilter, path: str) -> bool:
-    """Whether a path or one of its folders is ignored; what is below an ignored folder cannot be taken back."""
-    parts = path.split("/")
-    folders = ["/".join(parts[:depth]) + "/" for depth in range(1, len(parts))]
-    name = path.encode("utf-8", "replace")
-    return any(filter_.is_ignored(folder.encode("utf-8", "replace")) for folder in folders) or bool(
-        filter_.is_ignored(name)
-    )
 
 
 class ByIdentity:

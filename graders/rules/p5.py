@@ -82,11 +82,11 @@ class P5:
             "what is taken back, and a folder of the same name elsewhere",
             case(
                 *START,
-                base={".gitignore": "/out/\n*.js\n!keep.js\n"},
-                files={"keep.js": "1", "frontend/out/x.ts": "1", "other.js": "1"},
+                base={".gitignore": "/out/\n*.js\n!keep.js\n", "lib/.gitignore": "*.tmp\n"},
+                files={"keep.js": "1", "frontend/out/x.ts": "1", "other.js": "1", "frontend/x.tmp": "1"},
             ),
             Outcome.FAIL,
-            findings=2,
+            findings=3,
             trap=True,
         ),
         Example(
