@@ -26,7 +26,7 @@ from harness.run.plan import Action, Current, Owed, owed, owed_after, replan
 from harness.run.pool import Interrupted, Pool, stopped_by_signals
 from harness.run.session import Session
 from harness.run.solve import kickoff_digest
-from harness.store import journal, recover
+from harness.store import journal, overrides, recover
 from harness.store.layout import RunFolder, hold, locked, resolve_run
 from harness.store.log import RunLog
 
@@ -265,7 +265,8 @@ def _closing(code: int, folder: RunFolder) -> int:
 def _print_table(folder: RunFolder, style: str) -> int:
     from harness.report import tables
 
-    summary = tables.summarise(folder.manifest, _lines(folder))
+    lines, used = overrides.applied(folder, _lines(folder))
+    summary = tables.summarise(folder.manifest, lines, overrides=used)
     print(tables.render(summary, style))
     return tables.exit_code(summary)
 

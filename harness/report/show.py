@@ -20,6 +20,7 @@ from harness.report.text import bounded, inert, one_line
 from harness.store import journal
 from harness.store.evidence import load_evidence, load_grades
 from harness.store.layout import RunFolder
+from harness.store.overrides import Override, applied
 
 RULES = "rule_violations"
 MESSAGE_LINES = 40
@@ -39,20 +40,21 @@ def show(folder: RunFolder, trial_prefix: str, rules: bool) -> str:
     `rules`: only the rules that were broken or could not be decided, each with its sentence. `UsageError` where no
     trial, or more than one, has that key, or it has not been run.
     """
-    result = _find(folder, trial_prefix)
+    result, disputed = _find(folder, trial_prefix)
     last = result.attempt
     if last is None:
         mend = "resume the run, or name another trial"
         raise UsageError(f"trial {result.planned.trial} has not been run yet", where=str(folder.root), mend=mend)
     lines = [*_summary(result)]
+    lines += [_indented(2, f"override: {override}", 500) for override in disputed]
     if not rules:
         lines += _story(folder, result.planned.trial, last.attempt)
     lines += _graded(folder, result.planned.trial, last.attempt, rules)
     return "\n".join(lines)
 
 
-def _find(folder: RunFolder, prefix: str) -> TrialResult:
-    lines, _ = journal.read(folder.journal)
+def _find(folder: RunFolder, prefix: str) -> tuple[TrialResult, list[Override]]:
+    lines, used = applied(folder, journal.read(folder.journal)[0])
     results = {result.planned.trial: result for result in trial_results(folder.manifest, lines)}
     found = [trial for trial in results if trial.startswith(prefix)]
     if not found:
@@ -62,7 +64,7 @@ def _find(folder: RunFolder, prefix: str) -> TrialResult:
         raise UsageError(
             f"'{prefix}' begins {len(found)} trials: {', '.join(found)}", where=str(folder.root), mend=mend
         )
-    return results[found[0]]
+    return results[found[0]], [override for override in used if override.trial == found[0]]
 
 
 def _summary(result: TrialResult) -> Iterator[str]:

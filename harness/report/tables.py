@@ -23,6 +23,7 @@ from harness.core.runs import AttemptLine, JournalLine, PlannedTask, RunManifest
 from harness.core.scores import TrialResult, clause_score, trial_results
 from harness.report.stats import Cell, Estimate, Interval, estimate, mde
 from harness.report.text import code_span, one_line
+from harness.store.overrides import Override
 
 Floors = Mapping[str, Mapping[str, float]]
 """Task -> clause -> share of its checks that doing nothing passes."""
@@ -83,6 +84,8 @@ class Table:
     """Tasks on which some arm is neither at 0 nor at full."""
     superseded: tuple[TrialResult, ...] = ()
     """Trials of an earlier plan: in no rate, but their money, tokens and time count."""
+    overrides: tuple[Override, ...] = ()
+    """Disputed findings that these numbers rest on."""
 
     @property
     def planned(self) -> int:
@@ -112,15 +115,21 @@ class Table:
         return self.planned > 0 and 100 * self.valid >= LEAST_COVERAGE_PERCENT * self.planned
 
 
-def summarise(manifest: RunManifest, lines: Iterable[JournalLine], floors: Floors | None = None) -> Table:
-    """The table of a run from its plan and its journal."""
+def summarise(
+    manifest: RunManifest,
+    lines: Iterable[JournalLine],
+    floors: Floors | None = None,
+    overrides: tuple[Override, ...] = (),
+) -> Table:
+    """The table of a run from its plan and its journal, to which `overrides` were applied."""
     lines = list(lines)
     results = trial_results(manifest, lines)
     before = trial_results(manifest.model_copy(update={"trials": manifest.superseded}), lines)
     rows = tuple(
         _row(arm.name, _of_arm(arm.name, results), _of_arm(arm.name, before), floors or {}) for arm in manifest.arms
     )
-    return Table(manifest, results, rows, sum(_informative(task, results) for task in manifest.tasks), before)
+    informative = sum(_informative(task, results) for task in manifest.tasks)
+    return Table(manifest, results, rows, informative, before, overrides)
 
 
 def exit_code(table: Table) -> int:
@@ -142,8 +151,8 @@ def render(table: Table, form: str) -> str:
 
 
 def as_json(table: Table) -> dict[str, JsonValue]:
-    """The table as data: rates 0 to 1 over valid trials, null where there are none."""
-    return {
+    """The table as data: rates 0 to 1 over valid trials, null where there are none; overrides only where there are."""
+    data: dict[str, JsonValue] = {
         "run": table.manifest.run,
         "planned": table.planned,
         "valid": table.valid,
@@ -153,6 +162,9 @@ def as_json(table: Table) -> dict[str, JsonValue]:
         "rows": [_row_json(row) for row in table.rows],
         "trials": [_trial_json(result) for result in table.results],
     }
+    if table.overrides:
+        data["overrides"] = [str(override) for override in table.overrides]
+    return data
 
 
 # --- counting ----------------------------------------------------------------------------------------------------
@@ -293,12 +305,21 @@ def _csv(table: Table) -> str:
                 "coverage": row.valid / row.planned if row.planned else 0.0,
                 "causes": causes,
             }
+            | _disputed(table, row.arm)
         )
     out = io.StringIO()
     writer = csv.DictWriter(out, fieldnames=list(rows[0]) if rows else ["arm"], lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return out.getvalue().rstrip("\n")
+
+
+def _disputed(table: Table, arm: str) -> dict[str, int]:
+    """A further column where the run has overrides: how many of them this arm's numbers rest on."""
+    if not table.overrides:
+        return {}
+    mine = {result.planned.trial for result in table.results if result.planned.arm == arm}
+    return {"overrides": sum(override.trial in mine for override in table.overrides)}
 
 
 COLUMNS = (
@@ -322,7 +343,7 @@ def _page(table: Table, form: str, quote: Callable[[str], str]) -> str:
 
     cells = [_cells_of(row, table.has_headline) for row in table.rows]
     grid = tabulate(cells, headers=COLUMNS, tablefmt=form, disable_numparse=True)
-    blocks = [_headline(table), grid, _not_accepted(table, quote), _footer(table)]
+    blocks = [_headline(table), grid, _not_accepted(table, quote), _footer(table, quote)]
     return "\n\n".join(blocks)
 
 
@@ -377,7 +398,7 @@ def _not_accepted(table: Table, quote: Callable[[str], str]) -> str:
 # --- what a reader must know -------------------------------------------------------------------------------------
 
 
-def _footer(table: Table) -> str:
+def _footer(table: Table, quote: Callable[[str], str]) -> str:
     manifest = table.manifest
     lines = ["How to read this:\n", *_question(table), *_invalid(table), *_candour(table)]
     for arm in manifest.arms:
@@ -391,6 +412,7 @@ def _footer(table: Table) -> str:
         f"- suite digest {suite[:SHORT]}, kick-off digest {manifest.kickoff_digest[:SHORT]}",
         f"- sandbox {manifest.sandbox}, toolchain {', '.join(toolchains)}",
         f"- prices of {manifest.price_date}",
+        *(f"- override: {quote(str(override))}" for override in table.overrides),
     ]
     return "\n".join(lines)
 
