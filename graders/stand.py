@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import signal
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -129,12 +130,12 @@ class Stand:
         runs.append(self._servers[replica].start(argv, cwd=WORKSPACE, env=self._env))
 
     def _stop(self, replica: int) -> int | None:
-        """Exit status after a request to end, None where it had to be killed."""
+        """Exit status after a request to end, 0 too where that signal ended it; None where it had to be killed."""
         self._servers[replica].run(["bash", "-c", SIGNAL], deadline=Deadline(STOP_S))
         status = self._runs[replica][-1].wait(Deadline(STOP_S))
         if status is None:
             self._kill(replica)
-        return status
+        return 0 if status == -signal.SIGTERM else status
 
     def _kill(self, replica: int) -> None:
         run = self._runs[replica][-1]

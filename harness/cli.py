@@ -92,6 +92,7 @@ def _stored_parsers(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) 
     table = verbs.add_parser("table", help="print a run's table")
     _which(table)
     table.add_argument("--format", default="grid", choices=("grid", "markdown", "csv", "json"), help="default: grid")
+    table.add_argument("--clauses", action="store_true", help="which clause of the contract each arm keeps")
     table.set_defaults(verb=_table)
     show = verbs.add_parser("show", help="one trial: transcript, diff, report, findings with their places")
     show.add_argument("trial", help="a trial's key, or its beginning")
@@ -99,6 +100,11 @@ def _stored_parsers(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) 
     show.add_argument("--rules", action="store_true", help="only the findings of rules, each with the rule's sentence")
     _results(show)
     show.set_defaults(verb=_show)
+    verify = verbs.add_parser("verify", help="reach a stored verdict again from its sealed snapshot; 1 if it differs")
+    verify.add_argument("trial", help="a trial's key, or its beginning")
+    verify.add_argument("--run", dest="run", help="run (default: the newest)")
+    _results(verify)
+    verify.set_defaults(verb=_verify)
 
 
 def _check_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -162,6 +168,12 @@ def _show(parsed: argparse.Namespace) -> int:
     from harness import verbs
 
     return verbs.show(parsed)
+
+
+def _verify(parsed: argparse.Namespace) -> int:
+    from harness import verbs
+
+    return verbs.verify(parsed)
 
 
 def _check(parsed: argparse.Namespace) -> int:

@@ -22,6 +22,8 @@ from harness.load.tasks import Bundle
 from harness.models.script import Turn
 from harness.report.progress import Progress
 from harness.run import check as proof
+from harness.run import verify as again
+from harness.run.grade import Bench
 from harness.run.plan import Action, Current, Owed, owed, owed_after, replan
 from harness.run.pool import Interrupted, Pool, stopped_by_signals
 from harness.run.session import Session
@@ -100,7 +102,26 @@ def grade(parsed: argparse.Namespace) -> int:
 
 def table(parsed: argparse.Namespace) -> int:
     """`harness table`."""
-    return _print_table(resolve_run(_results(parsed), parsed.run), parsed.format)
+    folder = resolve_run(_results(parsed), parsed.run)
+    if parsed.clauses:
+        from harness.report import clauses
+
+        print(clauses.render(folder.manifest, clauses.matrix(folder.manifest, _lines(folder)), parsed.format))
+        return OK
+    return _print_table(folder, parsed.format)
+
+
+def verify(parsed: argparse.Namespace) -> int:
+    """`harness verify`: a stored verdict once more, from the sealed snapshot; no agent, no model, no key."""
+    folder = resolve_run(_results(parsed), parsed.run)
+    planned, stored = again.find(folder, parsed.trial)
+    choice = compose.Choice(tasks=[planned.task], sandbox=folder.manifest.sandbox)
+    bundle = compose.chosen(choice)[1][0]
+    toolchain = bundle.task.file.toolchain
+    lab = compose.make_lab(choice, compose.make_store(choice, Progress(sys.stderr).say), toolchain)
+    found = again.verify(bundle.task, folder, stored, Bench(compose.graders(), compose.graders_digest(), lab))
+    print(found.text())
+    return OK if found.same else OFF
 
 
 def show(parsed: argparse.Namespace) -> int:

@@ -25,8 +25,8 @@ PORTS = {"postgres": 5432, "valkey": 6379}
 PROBE_S = 15.0
 SAMPLE_S = 0.01
 COUNTED = re.compile(r"(?i)\s*(?:\(\s*)*(?:select|insert|update|delete|merge|with|values|copy|call|do|table|execute)\b")
-CATALOGUE = re.compile(r"\bpg_(?:catalog|type|range|enum)\b")
-"""Drivers look types up on a fresh connection; how many they need says nothing about the app."""
+DRIVERS = re.compile(r"\bpg_(?:catalog|type|range|enum)\b|^\s*SELECT pg_advisory_unlock_all\(\);")
+"""What drivers ask for themselves: types on a fresh connection, a clean slate on a returned one."""
 OTHERS = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
 
 Got = TypeVar("Got")
@@ -187,7 +187,7 @@ class Queries:
 
 def is_counted(sql: str) -> bool:
     """Whether a statement is a query or a change of the app's own."""
-    return COUNTED.match(sql) is not None and CATALOGUE.search(sql) is None
+    return COUNTED.match(sql) is not None and DRIVERS.search(sql) is None
 
 
 class Pool:

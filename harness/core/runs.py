@@ -117,6 +117,8 @@ class VerdictLine(Record):
     """One line for people: why it was not accepted."""
     graders: dict[str, str] = {}
     """Grader -> digest of the code and data it judged with."""
+    seed: str = ""
+    """Drawn after the snapshot was sealed; with it the same verdict can be reached again."""
     wall_s: float = 0.0
 
     @property
