@@ -14,12 +14,11 @@ from urllib.parse import urlsplit
 import httpx2
 
 from harness.gateway.answer import Broken, Reply, judge
+from harness.gateway.scrub import Scrub
 from harness.gateway.sse import NO_USAGE, read_stream
 from harness.gateway.throttle import Throttle
 
 _CONNECT_S = 10.0
-_SHORTEST_KEY = 12
-"""Anything shorter ("fake", "none") is a placeholder for a local server, and may be a word of the answer."""
 _PASSED_ON = ("anthropic-version", "anthropic-beta")
 
 
@@ -29,6 +28,7 @@ class Wire:
     def __init__(self, origin: str, api_key: str | None, stall_s: float) -> None:
         parts = urlsplit(origin)
         self._key = api_key
+        self._scrub = Scrub(api_key)
         # A proxy of the environment is for the world outside, never for an upstream on this machine.
         self._client = httpx2.AsyncClient(
             verify=parts.scheme == "https",
@@ -61,7 +61,8 @@ class Wire:
             return self._cut("stall", stream, read)
         except httpx2.HTTPError:
             return self._cut("drop", stream, read)
-        return judge(response.status_code, response.headers, self._scrub(bytes(read)), stream=stream, now=time.time())
+        headers = {name.lower(): self._scrub.text(value) for name, value in response.headers.items()}
+        return judge(response.status_code, headers, self._scrub(bytes(read)), stream=stream, now=time.time())
 
     async def close(self) -> None:
         await self._client.aclose()
@@ -76,10 +77,6 @@ class Wire:
         """An answer that ended too early: whatever it told of its usage was used."""
         usage = read_stream(bytes(read)).usage if stream else NO_USAGE
         return Broken(why, usage=usage, charged=stream is not None)
-
-    def _scrub(self, body: bytes) -> bytes:
-        secret = self._key is not None and len(self._key) >= _SHORTEST_KEY
-        return body.replace(str(self._key).encode(), b"[key]") if secret else body
 
 
 def _loopback(host: str) -> bool:
