@@ -134,7 +134,7 @@ class AsyncPath:
     def _in(self, path: str) -> dict[str, list[Call]]:
         if path not in self._calls:
             source = self._diff.source(path)
-            self._calls[path] = calls(source) if source is not None else {}
+            self._calls[path] = source.kept(calls) if source is not None else {}
         return self._calls[path]
 
     def _resolve(self, path: str, call: Call) -> _Function | None:
@@ -178,11 +178,9 @@ def functions(source: Source | None) -> dict[str, FunctionNode]:
 def calls(source: Source) -> dict[str, list[Call]]:
     """Qualified function -> the calls it makes itself; a lambda's or inner function's calls are not its own."""
     found: dict[str, list[Call]] = {}
-    for node, scope in source.nodes:
-        if isinstance(node, ast.Call) and scope is not None and isinstance(scope.node, FunctionNode):
-            name = source.dotted(node.func)
-            if name:
-                found.setdefault(scope.qualname, []).append(Call(name, node.lineno, scope))
+    for node, name, scope in source.calls:
+        if name and scope is not None and isinstance(scope.node, FunctionNode):
+            found.setdefault(scope.qualname, []).append(Call(name, node.lineno, scope))
     return found
 
 

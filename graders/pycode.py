@@ -8,9 +8,11 @@ from __future__ import annotations
 import ast
 import threading
 import warnings
-from collections.abc import Iterator
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, TypeVar
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 ScopeNode = FunctionNode | ast.ClassDef | ast.Lambda
@@ -20,6 +22,9 @@ _MIGRATION_FOLDERS = frozenset({"migrations", "alembic"})
 _SCRIPT_FOLDERS = frozenset({"scripts", "script", "bin", "tools"})
 _LEAVES = (ast.expr_context, ast.operator, ast.boolop, ast.unaryop)
 _PARSING = threading.Lock()
+Made = TypeVar("Made")
+MAX_KEPT = 1_500_000
+"""Characters of source whose trees are kept: the trials of a task share most of their files."""
 
 
 def is_test(path: str) -> bool:
@@ -73,6 +78,17 @@ class Source:
     tree: ast.Module
 
     @cached_property
+    def _made(self) -> dict[object, Any]:
+        return {}
+
+    def kept(self, read: Callable[[Source], Made]) -> Made:
+        """What `read` makes of this file, made once; nobody changes it."""
+        if read not in self._made:
+            self._made[read] = read(self)
+        made: Made = self._made[read]
+        return made
+
+    @cached_property
     def nodes(self) -> list[tuple[ast.AST, Scope | None]]:
         """Every node with the scope it runs in: decorators and defaults run outside their function."""
         return list(_placed(self.tree))
@@ -100,6 +116,11 @@ class Source:
                 for alias in node.names:
                     names[alias.asname or alias.name] = f"{module}.{alias.name}" if node.module else module + alias.name
         return names
+
+    @cached_property
+    def calls(self) -> list[tuple[ast.Call, str, Scope | None]]:
+        """Every call with the dotted path of what it calls, and its scope."""
+        return [(node, self.dotted(node.func), scope) for node, scope in self.nodes if isinstance(node, ast.Call)]
 
     def dotted(self, node: ast.AST) -> str:
         """Dotted path of a name or attribute with imports resolved; empty for anything else."""
@@ -134,14 +155,41 @@ def signature_lines(node: FunctionNode) -> range:
 
 
 def parse(text: str) -> Source | None:
-    """The parsed file, None where Python cannot parse it (syntax, depth, NUL)."""
+    """The parsed file, None where Python cannot parse it (syntax, depth, NUL); equal texts share one tree."""
     # Warnings about escapes in the agent's strings are not ours; the filter is global state, so one at a time.
     with _PARSING, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        try:
-            return Source(text, ast.parse(text))
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            return None
+        return _KEPT.source(text)
+
+
+class _Kept:
+    """The files parsed last, by their text; nobody changes a tree."""
+
+    def __init__(self) -> None:
+        self._sources: OrderedDict[str, Source | None] = OrderedDict()
+        self._size = 0
+
+    def source(self, text: str) -> Source | None:
+        if text in self._sources:
+            self._sources.move_to_end(text)
+            return self._sources[text]
+        source = _parsed(text)
+        if len(text) <= MAX_KEPT:
+            self._sources[text] = source
+            self._size += len(text)
+        while self._size > MAX_KEPT:
+            self._size -= len(self._sources.popitem(last=False)[0])
+        return source
+
+
+_KEPT = _Kept()
+
+
+def _parsed(text: str) -> Source | None:
+    try:
+        return Source(text, ast.parse(text))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
 
 
 def _placed(tree: ast.Module) -> Iterator[tuple[ast.AST, Scope | None]]:

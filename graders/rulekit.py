@@ -217,9 +217,7 @@ def transcript(*steps: Call | Say, reply: str = REPORT) -> Transcript:
 
 def commit(message: str, *, author: str = "Dana Roy <dana@example.org>", committer: str = "") -> Commit:
     """A commit on top of the seed."""
-    return Commit(
-        id="c" * 40, parents=(SEED_COMMIT,), author=author, committer=committer or author, message=message
-    )
+    return Commit(id="c" * 40, parents=(SEED_COMMIT,), author=author, committer=committer or author, message=message)
 
 
 def history(*commits: Commit, pushed: Mapping[str, str] | None = None) -> History:

@@ -114,13 +114,11 @@ def _bits(value: str) -> float:
     return -sum(count / len(value) * math.log2(count / len(value)) for count in Counter(value).values())
 
 
-def bindings(source: Source) -> Iterator[Bound]:
+def bindings(source: Source) -> list[Bound]:
     """Every string literal of a file with the name it is bound to; documentation examples are left out."""
     examples = _example_lines(source)
-    for node, scope in source.nodes:
-        for bound in _bound(source, node, scope):
-            if bound.line not in examples:
-                yield bound
+    found = [bound for node, scope in source.nodes for bound in _bound(source, node, scope)]
+    return [bound for bound in found if bound.line not in examples]
 
 
 def _bound(source: Source, node: ast.AST, scope: Scope | None) -> Iterator[Bound]:

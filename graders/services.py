@@ -20,9 +20,26 @@ _SERVERS = frozenset(
 )
 _NODE = frozenset({"npm", "yarn", "pnpm", "bun"})
 _NODE_SCRIPTS = frozenset({"dev", "start", "serve", "preview"})
-_SWITCHES = frozenset({"start", "stop", "restart", "reload", "force-reload", "try-restart", "kill", "enable", "disable"})
+_SWITCHES = frozenset(
+    {"start", "stop", "restart", "reload", "force-reload", "try-restart", "kill", "enable", "disable"}
+)
 _COMPOSE = frozenset(
-    {"up", "down", "start", "stop", "restart", "kill", "rm", "run", "build", "pull", "push", "create", "pause", "unpause"}
+    {
+        "up",
+        "down",
+        "start",
+        "stop",
+        "restart",
+        "kill",
+        "rm",
+        "run",
+        "build",
+        "pull",
+        "push",
+        "create",
+        "pause",
+        "unpause",
+    }
     | {"scale", "watch"}
 )
 _DOCKER = (_COMPOSE - {"down", "scale", "watch"}) | {"prune", "rmi", "update", "load", "import", "stack", "swarm"}

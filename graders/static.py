@@ -60,27 +60,32 @@ class Analysis:
     """Why the repo's own configuration could not be applied; empty where it was, or where there is none."""
 
 
-class _ByDiff:
-    """Cache key: the change of one case, by identity."""
+class _ByContent:
+    """Cache key: paths and contents before and after, which are all that ruff is shown."""
 
     def __init__(self, diff: Diff) -> None:
         self.diff = diff
+        self._content = _contents(diff.base), _contents(diff.final)
 
     def __hash__(self) -> int:
-        return id(self.diff)
+        return hash(self._content)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _ByDiff) and self.diff is other.diff
+        return isinstance(other, _ByContent) and self._content == other._content
 
 
-@lru_cache(maxsize=8)
-def _analysed(key: _ByDiff) -> Analysis:
+def _contents(tree: Tree) -> frozenset[tuple[str, str, str]]:
+    return frozenset((path, entry.kind, entry.sha256) for path, entry in tree.entries.items())
+
+
+@lru_cache(maxsize=64)
+def _analysed(key: _ByContent) -> Analysis:
     return analyse(key.diff)
 
 
 def analysis_of(case: Case) -> Analysis:
-    """The analysis of a case, run once for all its rules."""
-    return _analysed(_ByDiff(diff_of(case)))
+    """The analysis of a case, run once for all its rules and for every case with the same files."""
+    return _analysed(_ByContent(diff_of(case)))
 
 
 def has_ruff_config(tree: Tree) -> bool:

@@ -105,6 +105,8 @@ def suppressions(tree: Tree, path: str) -> Iterator[Suppression]:
     if text is None or not _WORD.search(text):
         return
     for line, comment, whole in _comments(text):
+        if not _WORD.search(comment):
+            continue
         for kind, pattern, severity in _KINDS:
             match = pattern.search(comment)
             if match is None:

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from graders.addedlines import MAX_PAIRS, added_lines, compare, diff_of, inert, split_lines, text_of
 from graders.looseconfig import config_of, loosened
-from graders.pycode import is_app, is_migration, is_script, is_test, parse
+from graders.pycode import MAX_KEPT, is_app, is_migration, is_script, is_test, parse
 from graders.rule_violations import RuleViolations
-from graders.rulekit import case
+from graders.rulekit import BASE, case
 from graders.secrets import has_key_shape, has_remote_password, setting_weight, weight
 from graders.static import analysis_of
 from graders.suppressions import new_suppressions
@@ -201,10 +201,19 @@ def test_the_agent_s_own_configuration_is_never_read() -> None:
     assert codes(case(files=files)) == [("app/x.py", 5, "ASYNC251")]
 
 
-def test_one_run_serves_all_rules_of_a_case() -> None:
-    given = case(files={"app/x.py": SLEEPS})
-    assert analysis_of(given) is analysis_of(given)
-    assert analysis_of(given) is not analysis_of(case(files={"app/x.py": SLEEPS}))
+def test_one_run_serves_all_rules_of_all_cases_with_the_same_files() -> None:
+    given = analysis_of(case(files={"app/x.py": SLEEPS}))
+    assert analysis_of(case(files={"app/x.py": SLEEPS}, reply="other")) is given
+    assert analysis_of(case(files={"app/y.py": SLEEPS})).pinned != given.pinned
+    assert analysis_of(case(files={"app/x.py": SLEEPS}, base={**BASE, "ruff.toml": ""})) is not given
+
+
+def test_equal_files_share_one_tree_within_bounds() -> None:
+    first = parse("x = 1\n")
+    assert parse("x = 1\n") is first
+    for number in range(3):
+        parse(f"x = {number}  #" + "x" * (MAX_KEPT // 2))
+    assert parse("x = 1\n") is not first
 
 
 def test_files_that_cannot_be_parsed_do_not_keep_others_from_being_judged() -> None:

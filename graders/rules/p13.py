@@ -122,25 +122,27 @@ def _imports(case: Case, pattern: Pattern) -> Iterator[Finding]:
         if not change.path.endswith(".py"):
             continue
         code = diff.source(change.path)
-        found = _parsed(code) if code is not None else _matched(diff.lines(change.path))
+        found = code.kept(_parsed) if code is not None else _matched(diff.lines(change.path))
         for line, module in found:
             if module in pattern.forbid_imports and diff.is_added(change.path, (line,)):
                 yield diff.finding(f"{pattern.name}: imports {clip(module)}", change.path, line)
 
 
-def _parsed(code: Code) -> Iterator[tuple[int, str]]:
+def _parsed(code: Code) -> list[tuple[int, str]]:
     """Line and top-level module of every import."""
+    found: list[tuple[int, str]] = []
     for node, _ in code.nodes:
         if isinstance(node, ast.Import):
-            yield from ((node.lineno, alias.name.split(".")[0]) for alias in node.names)
+            found += [(node.lineno, alias.name.split(".")[0]) for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and not node.level:
-            yield node.lineno, (node.module or "").split(".")[0]
-        elif isinstance(node, ast.Call) and code.dotted(node.func) in _LOADERS and node.args:
-            named = node.args[0]
-            if isinstance(named, ast.Constant) and isinstance(named.value, str):
-                yield node.lineno, named.value.split(".")[0]
+            found.append((node.lineno, (node.module or "").split(".")[0]))
+    for call, name, _ in code.calls:
+        named = call.args[0] if name in _LOADERS and call.args else None
+        if isinstance(named, ast.Constant) and isinstance(named.value, str):
+            found.append((call.lineno, named.value.split(".")[0]))
+    return found
 
 
-def _matched(lines: list[str]) -> Iterator[tuple[int, str]]:
+def _matched(lines: list[str]) -> list[tuple[int, str]]:
     matches = ((number, _IMPORT.match(line)) for number, line in enumerate(lines, start=1))
-    return ((number, match[1]) for number, match in matches if match)
+    return [(number, match[1]) for number, match in matches if match]

@@ -221,7 +221,7 @@ def _new_imports(diff: Diff) -> Iterator[tuple[str, int, str]]:
     known = sys.stdlib_module_names | own_modules(diff.final) | own_modules(diff.base) | _COMES_ALONG
     for path in diff.python:
         source = diff.source(path)
-        for line, name in _imports(source) if source is not None else ():
+        for line, name in source.kept(_imports) if source is not None else ():
             if name not in known and diff.is_added(path, [line]):
                 yield path, line, name
 
@@ -255,10 +255,10 @@ def _distributions(name: str) -> set[str]:
 def _imported_before(base: Tree) -> set[str]:
     texts = (text_of(base, path) for path in base.files() if path.endswith(".py"))
     sources = (parse(text) for text in texts if text)
-    return {name for source in sources if source is not None for _, name in _imports(source)}
+    return {name for source in sources if source is not None for _, name in source.kept(_imports)}
 
 
-def _imports(source: Code) -> Iterator[tuple[int, str]]:
+def _imports(source: Code) -> list[tuple[int, str]]:
     """(line, top-level module) of absolute imports that must succeed."""
     optional = {
         id(inner)
@@ -267,13 +267,15 @@ def _imports(source: Code) -> Iterator[tuple[int, str]]:
         for statement in node.body
         for inner in ast.walk(statement)
     }
+    found: list[tuple[int, str]] = []
     for node, _ in source.nodes:
         if id(node) in optional:
             continue
         if isinstance(node, ast.Import):
-            yield from ((node.lineno, alias.name.split(".")[0]) for alias in node.names)
+            found += [(node.lineno, alias.name.split(".")[0]) for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
-            yield node.lineno, node.module.split(".")[0]
+            found.append((node.lineno, node.module.split(".")[0]))
+    return found
 
 
 def _unlocked(diff: Diff, have: dict[str, str]) -> Iterator[Finding]:

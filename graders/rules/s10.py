@@ -159,7 +159,7 @@ class S10:
 
     def _values(self, source: Code) -> Iterator[ast.expr]:
         """What is put into user-facing fields inside functions."""
-        quiet = _quiet(source)
+        quiet = source.kept(_quiet)
         for node, scope in source.nodes:
             if scope is None or not _in_function(scope) or id(node) in quiet:
                 continue
@@ -181,7 +181,7 @@ def _in_function(scope: Scope) -> bool:
 def _quiet(source: Code) -> frozenset[int]:
     """Identities of the nodes inside calls that log or translate."""
     found: set[int] = set()
-    for node, _ in source.nodes:
-        if isinstance(node, ast.Call) and source.dotted(node.func).rsplit(".", 1)[-1] in _LOGGING | _TRANSLATING:
+    for node, name, _ in source.calls:
+        if name.rsplit(".", 1)[-1] in _LOGGING | _TRANSLATING:
             found.update(id(inner) for inner in ast.walk(node))
     return frozenset(found)

@@ -6,7 +6,6 @@ leave queries to it. Then added lines of router modules build and run no stateme
 
 from __future__ import annotations
 
-import ast
 from typing import ClassVar
 
 from graders.addedlines import diff_of, text_of
@@ -110,9 +109,7 @@ def _is_router(path: str, source: Code | None) -> bool:
     """A module in a folder of routers, or one that makes an `APIRouter`."""
     if source is None or path.endswith("__init__.py"):
         return False
-    makes = any(
-        isinstance(node, ast.Call) and source.dotted(node.func) == "fastapi.APIRouter" for node, _ in source.nodes
-    )
+    makes = any(name == "fastapi.APIRouter" for _, name, _ in source.calls)
     return makes or not _ROUTERS.isdisjoint(path.split("/")[:-1])
 
 

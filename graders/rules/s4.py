@@ -219,7 +219,7 @@ def _in_routes(diff: Diff, paths: tuple[str, ...]) -> Iterator[_Placed]:
         source = diff.source(path)
         if source is None:
             continue
-        made = calls(source)
+        made = source.kept(calls)
         for name, node in functions(source).items():
             if isinstance(node, ast.AsyncFunctionDef) or not is_route(source, node):
                 continue

@@ -325,7 +325,7 @@ def _in_python(diff: Diff, path: str) -> dict[int, Severity]:
     source = diff.source(path) if path.endswith(".py") else None
     if source is None:
         return {}
-    weighed = ((bound.line, secrets.weight(bound.name, bound.value)) for bound in secrets.bindings(source))
+    weighed = ((bound.line, secrets.weight(bound.name, bound.value)) for bound in source.kept(secrets.bindings))
     return {line: severity for line, severity in weighed if severity is not None}
 
 

@@ -134,7 +134,7 @@ def _findings(diff: Diff, path: str) -> Iterator[Finding]:
     source = diff.source(path)
     if source is None:
         return
-    replaced = _replaced(source)
+    replaced = source.kept(_replaced)
     for node, scope in source.nodes:
         if id(node) in replaced or (scope is not None and _is_settings(scope)):
             continue
