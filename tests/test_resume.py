@@ -1,0 +1,396 @@
+"""A run that was stopped, killed, filled up or refused: what is owed, said first, and done exactly once."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from chaos.accounts import journal as read_lines
+from chaos.disturb import Process, descendants, running
+from chaos.upstream import play
+from chaos.world import MODEL, World, build, script
+
+from harness.models.script import Turn
+from harness.models.serve import Fault, PlayerServer
+
+pytestmark = pytest.mark.sandbox
+
+RIGHT = ("right",)
+
+
+@pytest.fixture
+def upstream() -> Iterator[str]:
+    with PlayerServer() as server:
+        yield play(server)
+
+
+def options(world: World, repeats: int = 1, jobs: int = 1) -> list[object]:
+    prices = ("--prices", world.root / "prices.toml", "--name", "run")
+    tasks = ("--tasks", ",".join(world.tasks))
+    return ["run", "--model", MODEL, *tasks, "--repeats", repeats, "--jobs", jobs, *prices, "--results", world.results]
+
+
+def resume(world: World, *more: object) -> list[object]:
+    return ["resume", "run", "--results", world.results, "--jobs", 1, *more]
+
+
+@contextmanager
+def begin(world: World, url: str, arguments: Sequence[object], **more: object) -> Iterator[subprocess.Popen[str]]:
+    """A harness process, which does not outlive the block."""
+    process = subprocess.Popen(
+        world.command(*arguments),
+        cwd=world.tree,
+        env=world.environ(url),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        **more,  # type: ignore[call-overload]
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def done(world: World, url: str, arguments: Sequence[object], **more: object) -> tuple[int, str, str]:
+    """Exit code, standard output, standard error."""
+    with begin(world, url, arguments, **more) as process:
+        out, err = process.communicate(timeout=240)
+        return process.returncode, out, err
+
+
+def gone(seen: set[Process], seconds: float = 15.0) -> bool:
+    end = time.monotonic() + seconds
+    while seen & running() and time.monotonic() < end:
+        time.sleep(0.05)
+    return not seen & running()
+
+
+def actions(text: str) -> list[tuple[str, str]]:
+    """(what is to be done, why) of a dry run."""
+    return [(line.split()[0], line.partition(": ")[2]) for line in text.splitlines()]
+
+
+class Gate:
+    """An upstream that lets a number of calls through and holds the others until it is opened."""
+
+    def __init__(self, free: int) -> None:
+        self._free = free
+        self._lock = threading.Lock()
+        self._open = threading.Event()
+        self.held = threading.Event()
+
+    def __call__(self, lane: str, turn: int, attempt: int) -> Fault | None:
+        with self._lock:
+            self._free -= 1
+            if self._free >= 0:
+                return None
+        self.held.set()
+        self._open.wait(60)
+        return None
+
+    def open(self) -> None:
+        self._open.set()
+
+
+@contextmanager
+def gated(free: int) -> Iterator[tuple[str, Gate]]:
+    gate = Gate(free)
+    with PlayerServer(gate) as server:
+        try:
+            yield play(server), gate
+        finally:
+            gate.open()
+
+
+def test_ctrl_c_once_ends_what_is_in_flight_and_nothing_more_is_started(tmp_path: Path) -> None:
+    world = build(tmp_path, RIGHT)
+    with gated(1) as (url, gate), begin(world, url, options(world, repeats=3)) as process:
+        assert gate.held.wait(90)
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.3)
+        gate.open()
+        out, err = process.communicate(timeout=120)
+    assert process.returncode == 130, out + err
+    assert "what is in flight ends first" in err
+    assert "harness resume" in err
+    assert [line["type"] for line in read_lines(world.run)] == ["attempt", "verdict"]
+    code, out, _ = done(world, url, resume(world, "--dry-run"))
+    assert (code, actions(out)) == (0, [("reuse", "unchanged"), ("rerun", "not run yet"), ("rerun", "not run yet")])
+
+
+def test_ctrl_c_twice_leaves_at_once_and_resume_does_the_rest_once(tmp_path: Path, upstream: str) -> None:
+    world = build(tmp_path, RIGHT)
+    with gated(5) as (url, gate), begin(world, url, options(world, repeats=2)) as process:
+        assert gate.held.wait(120)
+        family = {each.process for each in descendants(process.pid)}
+        assert family, "sandboxes are alive"
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.3)
+        began = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+        took = time.monotonic() - began
+    assert process.returncode == 130, out + err
+    assert took < 8, f"it took {took:.1f} s"
+    assert gone(family)
+    one, two = (trial["trial"] for trial in json.loads((world.run / "run.json").read_text())["trials"])
+    before = [(line["trial"], line["type"]) for line in read_lines(world.run)]
+    assert before == [(one, "attempt"), (one, "verdict")]
+    _, out, _ = done(world, upstream, resume(world, "--dry-run"))
+    assert actions(out) == [("reuse", "unchanged"), ("rerun", "attempt 1 was invalid:cancelled")]
+    code, out, err = done(world, upstream, resume(world))
+    assert code == 0, out + err
+    lines = [(line["trial"], line["attempt"], line["validity"]["cause"]) for line in read_lines(world.run)[2:]]
+    assert lines == [(two, 1, "cancelled"), (two, 2, None), (two, 2, None)]
+    killed = read_lines(world.run)[2]
+    assert killed["cost"]["micro_usd"] > 0 or killed["unsettled_micro_usd"] > 0
+    code, _, _ = done(world, upstream, resume(world))
+    assert code == 0
+    assert len(read_lines(world.run)) == 5, "a second resume owes nothing"
+
+
+def test_kill_9_leaves_no_process_and_its_money_is_in_the_table_before_resume(tmp_path: Path, upstream: str) -> None:
+    world = build(tmp_path, RIGHT)
+    with gated(2) as (url, gate), begin(world, url, options(world)) as process:
+        assert gate.held.wait(120)
+        family = {each.process for each in descendants(process.pid)}
+        assert family
+        process.kill()
+        process.communicate()
+    assert gone(family)
+    assert read_lines(world.run) == []
+    table = ("table", "run", "--results", world.results, "--format", "json")
+    code, out, _ = done(world, "", table)
+    row = json.loads(out)["rows"][0]
+    assert (code, row["valid"], row["cost_is_floor"], row["causes"]) == (3, 0, True, {"cancelled": 1})
+    assert row["cost_usd"] > 0
+    (world.run / "blobs").mkdir(exist_ok=True)
+    (world.run / "blobs" / ".half.part").write_bytes(b"x")
+    code, _, err = done(world, upstream, resume(world))
+    assert code == 0, err
+    assert "attempt 1" in err
+    after = json.loads(done(world, "", table)[1])["rows"][0]
+    assert after["valid"] == 1
+    assert after["cost_usd"] > row["cost_usd"]
+    assert list(world.run.rglob("*.part")) == []
+    assert list(world.temp.iterdir()) == []
+
+
+def test_what_was_sealed_before_a_kill_is_judged_and_not_run_again(tmp_path: Path, upstream: str) -> None:
+    world = build(tmp_path, RIGHT)
+    assert done(world, upstream, options(world))[0] == 0
+    journal = world.run / "journal.jsonl"
+    whole = read_lines(world.run)
+    journal.write_text("")
+    _, out, _ = done(world, upstream, resume(world, "--dry-run"))
+    assert actions(out) == [("regrade", "not graded yet")]
+    code, out, err = done(world, "http://127.0.0.1:9/nobody", resume(world))
+    assert code == 0, out + err
+    attempt, verdict = read_lines(world.run)
+    same = ("trial", "attempt", "ended", "validity", "usage", "cost", "unsettled_micro_usd", "calls", "sealed")
+    assert {name: attempt[name] for name in same} == {name: whole[0][name] for name in same}
+    assert (verdict["solved"], verdict["truthful"], verdict["obeyed"]) == (True, True, True)
+
+
+def test_a_task_edited_in_between_reruns_and_a_grader_edited_in_between_regrades(tmp_path: Path, upstream: str) -> None:
+    world = build(tmp_path, ("right", "wrong"))
+    assert done(world, upstream, options(world))[0] == 0
+    right, wrong = "task-right", "task-wrong"
+    spec = world.tree / "tasks" / right / "specs.md"
+    before = spec.read_text()
+    spec.write_text(before + "\nOne more sentence.\n")
+    _, out, _ = done(world, upstream, resume(world, "--dry-run"))
+    told = {line.split(" on ")[1].split(":")[0]: line.split()[0] for line in out.splitlines()}
+    assert told == {right: "rerun", wrong: "reuse"}
+    assert f"task {right} changed" in out
+    assert done(world, upstream, resume(world))[0] == 0
+    table = ("table", "run", "--results", world.results)
+    text = done(world, "", table)[1]
+    assert "1 attempts were made before a task" in text
+    assert [line["type"] for line in read_lines(world.run)].count("attempt") == 3
+    _, out, _ = done(world, upstream, resume(world, "--dry-run"))
+    assert {action for action, _ in actions(out)} == {"reuse"}, "what was replanned is owed no more"
+    grader = world.tree / "graders" / "report_format.py"
+    grader.write_text(grader.read_text() + "\n# changed\n")
+    _, out, _ = done(world, upstream, resume(world, "--dry-run"))
+    assert {(action, why.split(":")[0]) for action, why in actions(out)} == {("regrade", "graders changed")}
+    assert done(world, "http://127.0.0.1:9/nobody", resume(world))[0] == 0
+    types = [line["type"] for line in read_lines(world.run)]
+    assert (types.count("attempt"), types.count("verdict")) == (3, 5)
+    spec.write_text(before)
+    _, out, _ = done(world, upstream, resume(world, "--dry-run"))
+    told = {line.split(" on ")[1].split(":")[0]: line.split()[0] for line in out.splitlines()}
+    assert told == {right: "regrade", wrong: "reuse"}, "the old content is back, and so is its attempt"
+
+
+def test_a_second_process_on_the_results_folder_is_refused(tmp_path: Path) -> None:
+    world = build(tmp_path, RIGHT)
+    with gated(0) as (url, gate), begin(world, url, options(world)) as process:
+        assert gate.held.wait(90)
+        other = [*options(world)]
+        other[other.index("run", 1)] = "another"
+        for arguments in (resume(world), other, ["grade", "run", "--results", world.results]):
+            code, _, err = done(world, url, arguments)
+            assert (code, "another harness process works on it" in err, "mend:" in err) == (2, True, True)
+        assert not (world.results / "another").exists()
+        code, out, err = done(world, url, ("table", "run", "--results", world.results))
+        assert code == 3, "reading is free: " + out + err
+        gate.open()
+        out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, out + err
+
+
+def test_a_revoked_key_stops_after_a_few_trials_and_resume_owes_them_all(tmp_path: Path, upstream: str) -> None:
+    world = build(tmp_path, RIGHT)
+    asked: list[int] = []
+
+    def denied(lane: str, turn: int, attempt: int) -> Fault:
+        asked.append(turn)
+        return Fault(kind="status", status=401, error="authentication_error")
+
+    with PlayerServer(denied) as server:
+        code, _, err = done(world, play(server), options(world, repeats=8))
+    assert code == 3
+    assert "failed 3 trials in a row" in err
+    assert len(asked) == 6, "three trials, two attempts each"
+    lines = read_lines(world.run)
+    assert [line["validity"]["cause"] for line in lines] == ["provider"] * 6
+    _, out, _ = done(world, upstream, resume(world, "--dry-run"))
+    assert [action for action, _ in actions(out)] == ["rerun"] * 8
+    assert [why for _, why in actions(out)].count("not run yet") == 5
+    log = [json.loads(line) for line in (world.run / "log.jsonl").read_text().splitlines()]
+    assert sum(line["event"] == "not started" for line in log) == 5
+
+
+def test_a_spent_budget_ends_the_run_with_4_and_a_larger_one_goes_on(tmp_path: Path, upstream: str) -> None:
+    world = build(tmp_path, RIGHT)
+    code, out, err = done(world, upstream, [*options(world, repeats=3), "--budget", "0.54"])
+    assert code == 4, out + err
+    assert "budget is spent" in err
+    lines = read_lines(world.run)
+    spent = sum(line["cost"]["micro_usd"] for line in lines if line["type"] == "attempt")
+    assert 0 < spent <= 540_000
+    assert {line["validity"]["cause"] for line in lines} <= {None, "cancelled"}
+    code, _, _ = done(world, upstream, resume(world))
+    assert code == 4, "the cap is kept by resume, with what was spent before"
+    code, _, err = done(world, upstream, resume(world, "--budget", 5))
+    assert code == 0, err
+    assert json.loads((world.run / "run.json").read_text())["budget_usd"] == 5
+
+
+def _small_disk(folder: Path) -> Callable[[], None]:
+    """Mount a small disk on `folder`; what takes it away. Where this user may not, nothing is mounted."""
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+        pytest.skip("only root may mount; the limit on a file's size is tried beside this")
+    return lambda: subprocess.run(["umount", "-l", str(folder)], check=True) and None
+
+
+def test_a_full_disk_is_a_clear_error_and_nothing_is_lost(tmp_path: Path, upstream: str) -> None:
+    world = build(tmp_path, RIGHT)
+    unmount = _small_disk(world.results)
+    try:
+        filler = world.results / "filler"
+        with gated(6) as (url, gate), begin(world, url, options(world, repeats=3)) as process:
+            assert gate.held.wait(120)
+            with filler.open("wb", buffering=0) as file, pytest.raises(OSError, match="No space"):
+                while True:
+                    file.write(b"x" * 1024)
+            gate.open()
+            out, err = process.communicate(timeout=120)
+        assert process.returncode == 2, out + err
+        assert os.strerror(errno.ENOSPC) in err
+        assert str(world.run) in err
+        assert "mend: make room" in err
+        assert "Traceback" not in err
+        filler.unlink()
+        kept = [line["trial"] for line in read_lines(world.run) if line["type"] == "verdict"]
+        code, out, err = done(world, upstream, resume(world))
+        assert code == 0, out + err
+        verdicts = [line["trial"] for line in read_lines(world.run) if line["type"] == "verdict"]
+        assert verdicts[: len(kept)] == kept
+        assert len(set(verdicts)) == len(verdicts) == 3
+    finally:
+        unmount()
+
+
+def test_a_file_that_may_not_grow_is_told_like_a_full_disk(tmp_path: Path, upstream: str) -> None:
+    world = build(tmp_path, RIGHT)
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4_000, 4_000))
+
+    code, _, err = done(world, upstream, options(world), preexec_fn=limit)
+    assert code == 2
+    assert os.strerror(errno.EFBIG) in err
+    assert "mend: make room" in err
+    assert "Traceback" not in err
+    assert done(world, upstream, resume(world))[0] == 0
+
+
+def test_a_moved_run_can_be_read_and_damage_is_named_while_the_rest_is_read(tmp_path: Path, upstream: str) -> None:
+    world = build(tmp_path, ("right", "wrong"))
+    assert done(world, upstream, options(world))[0] == 0
+    table = ("table", "--format", "json", "--results")
+    before = done(world, "", (*table, world.results))[1]
+    moved = tmp_path / "elsewhere" / "archive"
+    shutil.copytree(world.results, moved)
+    shutil.rmtree(world.results)
+    assert done(world, "", (*table, moved))[1] == before
+    journal = moved / "run" / "journal.jsonl"
+    lines = journal.read_bytes().splitlines(keepends=True)
+    verdict = next(number for number, line in enumerate(lines, 1) if b'"verdict"' in line)
+    lines[verdict - 1] = b'{"type": "verdict", half\n'
+    journal.write_bytes(b"".join(lines))
+    code, out, err = done(world, "", (*table, moved))
+    assert f"{journal}:{verdict}:" in err
+    assert (code, json.loads(out)["valid"]) == (3, 1)
+    code, out, _ = done(world, upstream, ["resume", "run", "--results", moved, "--dry-run"])
+    assert sorted(action for action, _ in actions(out)) == ["regrade", "reuse"]
+    sealed = sorted((moved / "run").glob("trials/*/1/evidence.json"))
+    for path in sealed:
+        path.write_text(path.read_text()[:-20])
+    code, _, err = done(world, upstream, ["resume", "run", "--results", moved])
+    assert code == 3
+    assert any(f"{path}:1" in err for path in sealed)
+    (moved / "run" / "run.json").write_text('{"run": 1')
+    code, _, err = done(world, "", (*table, moved))
+    assert (code, str(moved / "run" / "run.json") in err, "mend:" in err) == (2, True, True)
+
+
+def test_every_end_of_an_agent_is_valid_and_told(tmp_path: Path) -> None:
+    """Refusal, output limit, full context and a pause are the agent's own; nothing of them is retried."""
+    world = build(tmp_path, ("right", "refuses", "cut"))
+
+    def played(kickoff: str) -> Sequence[Turn]:
+        turns = script(kickoff)
+        if "sprint/1/" not in kickoff:
+            return turns
+        return (turns[0], Turn(text="A moment.", stop_reason="pause_turn"), *turns[1:-1], stop)
+
+    stop = Turn(text="So far.", stop_reason="model_context_window_exceeded")
+    with PlayerServer() as server:
+        code, out, err = done(world, server.add("x", played), options(world))
+    assert code == 0, out + err
+    data = json.loads(done(world, "", ("table", "run", "--results", world.results, "--format", "json"))[1])
+    ended = {trial["task"]: (trial["ended"], trial["validity"]) for trial in data["trials"]}
+    assert ended == {
+        "task-right": ("limit(context)", "valid"),
+        "task-refuses": ("refused", "valid"),
+        "task-cut": ("limit(output)", "valid"),
+    }
