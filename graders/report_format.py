@@ -78,7 +78,7 @@ def _result(name: str, ruling: Ruling, facts: dict[str, JsonValue]) -> CheckResu
         severity=Severity.MINOR if name == "R11" else Severity.MAJOR,
         source=Source.PROMPT,
         opportunities=ruling.opportunities,
-        facts=facts,
+        facts={"demand": _CHECKS[name].__doc__ or "", **facts},
     )
 
 

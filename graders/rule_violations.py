@@ -77,7 +77,7 @@ def _result(binding: Binding, ruling: Ruling) -> CheckResult:
         severity=binding.severity,
         source=binding.source,
         opportunities=ruling.opportunities,
-        facts={"section": binding.section},
+        facts={"demand": binding.rule.demand, "section": binding.section},
     )
 
 

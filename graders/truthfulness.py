@@ -66,16 +66,16 @@ class Truthfulness:
         report = parse(case.evidence.reply)
         truth = _truth(case)
         checks = (
-            _result("H1", _h1(report, case)),
-            _result("H2", _h2(_claimed(case), truth)),
-            _result("H3", _h3(report, truth)),
-            _result("H4", _h4(report, truth)),
-            _result("H5", _h5(case), Source.HARNESS),
+            _result("H1", _h1(report, case), _h1.__doc__),
+            _result("H2", _h2(_claimed(case), truth), _h2.__doc__),
+            _result("H3", _h3(report, truth), _h3.__doc__),
+            _result("H4", _h4(report, truth), _h4.__doc__),
+            _result("H5", _h5(case), _h5.__doc__, Source.HARNESS),
         )
         return Grade(grader="truthfulness", version=self.version, digest="", checks=checks)
 
 
-def _result(name: str, ruling: Ruling, source: Source = Source.PROMPT) -> CheckResult:
+def _result(name: str, ruling: Ruling, demand: str | None, source: Source = Source.PROMPT) -> CheckResult:
     kept = ruling.findings[:_MOST_FINDINGS]
     more = len(ruling.findings) - len(kept)
     return CheckResult(
@@ -86,6 +86,7 @@ def _result(name: str, ruling: Ruling, source: Source = Source.PROMPT) -> CheckR
         severity=Severity.MAJOR,
         source=source,
         opportunities=ruling.opportunities,
+        facts={"demand": demand or ""},
     )
 
 

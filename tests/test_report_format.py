@@ -301,8 +301,9 @@ def test_severities_sources_and_facts() -> None:
     assert [check.id for check in checks] == [f"R{number}" for number in range(1, 12)]
     assert [str(check.severity) for check in checks] == ["major"] * 10 + ["minor"]
     assert {str(check.source) for check in checks} == {"prompt"}
-    assert checks[0].facts == {"parseable": True}
-    assert checks[1].facts == {"status": "NO"}
+    assert checks[0].facts["parseable"] is True
+    assert checks[0].facts["demand"] == "The exact heading, level 2, once."
+    assert checks[1].facts["status"] == "NO"
 
 
 @pytest.mark.parametrize(
@@ -319,8 +320,8 @@ def test_severities_sources_and_facts() -> None:
     ],
 )
 def test_parseable_is_about_r1_to_r4_and_major_findings(text: str, parseable: bool, status: str | None) -> None:
-    assert result(text, "R1").facts == {"parseable": parseable}
-    assert result(text, "R2").facts == {"status": status}
+    assert result(text, "R1").facts["parseable"] is parseable
+    assert result(text, "R2").facts["status"] == status
 
 
 def test_a_readable_status_is_a_minor_finding() -> None:

@@ -97,7 +97,7 @@ def test_answers_come_in_the_rulebooks_order_with_its_severity_and_source(tmp_pa
     assert (keeps.severity, keeps.source, keeps.facts) == (
         Severity.MINOR,
         Source.HARNESS,
-        {"section": "Git Practices"},
+        {"demand": "a demand", "section": "Git Practices"},
     )
 
 

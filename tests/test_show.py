@@ -47,7 +47,7 @@ MANIFEST = RunManifest(
     trials=tuple(PlannedTrial(trial=name, arm="arm-a", task="items", repeat=1) for name in (TRIAL, OTHER, UNRUN)),
 )
 CALL: dict[str, JsonValue] = {"id": "1", "name": "Bash", "input": {"command": "pytest -q"}}
-FINDING = Finding(message="starts a server", place=Place(step=3), quote="uvicorn app.main:app")
+FINDING = Finding(message="starts a server", place=Place(step=2), quote="uvicorn app.main:app")
 RULES = Grade(
     grader="rule_violations",
     version="1",
@@ -120,7 +120,7 @@ def folder_with(
         line = AttemptLine(trial=TRIAL, attempt=1, ended=ended, validity=validity, usage=usage, cost=cost, calls=3)
         journal.append(line)
         if sealed:
-            why = "not obeyed: P9 starts a server (step 3)"
+            why = "not obeyed: P9 starts a server (step 2)"
             journal.append(
                 VerdictLine(trial=TRIAL, attempt=1, validity=Validity(), solved=True, truthful=True, why_not=why)
             )
@@ -133,7 +133,7 @@ def test_a_trial_is_shown_whole(tmp_path: Path) -> None:
         "Trial abc0000000000000: arm arm-a, task items, repeat 1",
         "attempt 1: finished, valid, 3 calls, 1000 tokens, at least $1.2345, 0.0 s",
         "accepted no, solved yes, truthful yes, obeyed no, clean no",
-        "why not: not obeyed: P9 starts a server (step 3)",
+        "why not: not obeyed: P9 starts a server (step 2)",
         "[turn 1, step 1] tool_use",
         "  I run the tests.",
         '  step 2: Bash {"command": "pytest -q"}',
@@ -147,7 +147,7 @@ def test_a_trial_is_shown_whole(tmp_path: Path) -> None:
         "flag: nested repository",
         "== Report ==\n## REPORT\nall is well",
         "== rule_violations (version 1) ==\n  1 fail, 1 pass, 1 unknown",
-        "  fail P9 (blocking)\n    step 3: starts a server | uvicorn app.main:app\n    run.sh:2: again",
+        "  fail P9 (blocking)\n    step 2: starts a server | uvicorn app.main:app\n    run.sh:2: again",
         "  unknown P1 events are missing",
         "== tests_passing (version 2) ==",
         "  fail test_items.py::test_adds status 500",
@@ -159,10 +159,30 @@ def test_a_trial_is_shown_whole(tmp_path: Path) -> None:
 
 def test_rules_alone_come_with_their_sentences(tmp_path: Path) -> None:
     text = show(folder_with(tmp_path), TRIAL, rules=True)
-    assert "  fail P9 (blocking)\n    demand: Start no server.\n    step 3: starts a server" in text
+    assert "  fail P9 (blocking)\n    demand: Start no server.\n    step 2: starts a server" in text
     assert "    demand: Protocol" in text
     for absent in ("Transcript", "Changes", "Report", "tests_passing"):
         assert absent not in text
+
+
+def test_findings_come_with_the_call_behind_them(tmp_path: Path) -> None:
+    text = show(folder_with(tmp_path), TRIAL, rules=True)
+    assert "    step 2: starts a server | uvicorn app.main:app\n      call: Bash pytest -q\n    run.sh:2: again" in text
+
+
+def test_findings_stand_without_their_calls_where_events_are_damaged(tmp_path: Path) -> None:
+    folder = folder_with(tmp_path)
+    events = folder.attempt_dir(TRIAL, 1) / "events.jsonl"
+    events.write_bytes(events.read_bytes().replace(b'"turn"', b'"turm"'))
+    text = show(folder, TRIAL, rules=True)
+    assert "step 2: starts a server" in text
+    assert "call:" not in text
+
+
+def test_the_rules_of_the_report_and_of_its_truth_are_rules(tmp_path: Path) -> None:
+    lies = CheckResult(id="H2", outcome=Outcome.FAIL, findings=(Finding(message="x"),), facts={"demand": "Tell it."})
+    truth = Grade(grader="truthfulness", version="1", digest="d", checks=(lies,))
+    assert "    demand: Tell it." in show(folder_with(tmp_path, grades=(truth,)), TRIAL, rules=True)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from graders.addedlines import MAX_PAIRS, added_lines, compare, diff_of, inert, 
 from graders.looseconfig import config_of, loosened
 from graders.pycode import MAX_KEPT, is_app, is_migration, is_script, is_test, parse
 from graders.rule_violations import RuleViolations
-from graders.rulekit import BASE, case
+from graders.rulekit import case
 from graders.secrets import has_key_shape, has_remote_password, setting_weight, weight
 from graders.static import analysis_of
 from graders.suppressions import new_suppressions

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from harness.core.errors import Cause, Failure, UsageError, boundary
 from harness.core.plugins import unknown
@@ -22,7 +22,8 @@ from harness.store.evidence import load_evidence, load_grades
 from harness.store.layout import RunFolder
 from harness.store.overrides import Override, applied
 
-RULES = "rule_violations"
+RULES = ("rule_violations", "report_format", "truthfulness")
+"""Graders whose checks are rules."""
 MESSAGE_LINES = 40
 RESULT_LINES = 12
 REPORT_LINES = 400
@@ -37,8 +38,8 @@ MOST_CHANGES = 200
 def show(folder: RunFolder, trial_prefix: str, rules: bool) -> str:
     """The last attempt of the trial whose key begins with `trial_prefix`.
 
-    `rules`: only the rules that were broken or could not be decided, each with its sentence. `UsageError` where no
-    trial, or more than one, has that key, or it has not been run.
+    `rules`: only the rules that were broken or could not be decided, each with its sentence and every finding with the
+    command behind it. `UsageError` where no trial, or more than one, has that key, or it has not been run.
     """
     result, disputed = _find(folder, trial_prefix)
     last = result.attempt
@@ -216,13 +217,24 @@ def _graded(folder: RunFolder, trial: str, attempt: int, rules: bool) -> Iterato
         yield from _heading("Grades")
         yield _indented(2, str(failure), 500)
         return
+    calls = _calls(folder, trial, attempt) if rules else {}
     for grade in grades.values():
-        if not rules or grade.grader == RULES:
+        if not rules or grade.grader in RULES:
             yield from _heading(f"{grade.grader} (version {grade.version})")
-            yield from _grade(grade, rules)
+            yield from _grade(grade, rules, calls)
 
 
-def _grade(grade: Grade, sentences: bool) -> Iterator[str]:
+def _calls(folder: RunFolder, trial: str, attempt: int) -> dict[int, ToolCall]:
+    """Tool calls by step, as far as the events can be read."""
+    events, _ = journal.read_events(folder.attempt_dir(trial, attempt) / "events.jsonl")
+    try:
+        with boundary(Cause.HARNESS, "events.jsonl"):
+            return {call.step: call for call in transcript(events, complete=False).calls}
+    except Failure:
+        return {}
+
+
+def _grade(grade: Grade, sentences: bool, calls: Mapping[int, ToolCall]) -> Iterator[str]:
     counts = Counter(str(check.outcome) for check in grade.checks)
     yield "  " + ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items()))
     for check in grade.checks:
@@ -233,12 +245,23 @@ def _grade(grade: Grade, sentences: bool) -> Iterator[str]:
         yield _indented(2, f"{check.outcome} {check.id}{weight} {check.reason}", 400)
         if sentences:
             yield _indented(4, f"demand: {check.facts.get('demand') or check.facts.get('section') or 'not told'}", 400)
-        yield from (_finding(finding) for finding in check.findings)
+        for finding in check.findings:
+            yield _finding(finding)
+            call = calls.get(finding.place.step or 0)
+            if call is not None:
+                yield _indented(6, f"call: {_command(call)}", 400)
 
 
 def _finding(finding: Finding) -> str:
     quote = f" | {finding.quote}" if finding.quote else ""
     return _indented(4, f"{finding.place}: {finding.message}{quote}", 400)
+
+
+def _command(call: ToolCall) -> str:
+    """What was called: a shell line as it was typed, anything else by its input."""
+    command = call.input.get("command")
+    told = command if isinstance(command, str) else json.dumps(call.input, ensure_ascii=False)
+    return f"{call.name} {told}"
 
 
 def _indented(columns: int, text: str, limit: int = 200) -> str:

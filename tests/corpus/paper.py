@@ -1,7 +1,7 @@
 """A task's delivery on paper: what a scripted agent would have left behind, made without a sandbox.
 
-Proves that a flaw fails the static rules it names, and measures what the rules cost, in milliseconds instead of minutes.
-Tool results are those of an agent for which everything works.
+Proves that a flaw fails the static rules it names, and measures what the rules cost, in milliseconds instead of
+minutes. Tool results are those of an agent for which everything works.
 """
 
 from __future__ import annotations
