@@ -80,7 +80,10 @@ def contract(task: Task) -> Json:
 
 
 def compare(expected: Json, served: Json) -> list[Difference]:
-    """Every difference of the contract's operations, and operations that were added beside them on its paths."""
+    """Every difference of the contract's operations, and operations that stand in neither contract nor seed.
+
+    The seed's operations are those that the contract lists under `x-seed-operations`; without a list none is extra.
+    """
     wanted, given = _operations(expected), _operations(served)
     found: list[Difference] = []
     for key, (name, operation, shared) in wanted.items():
@@ -90,10 +93,10 @@ def compare(expected: Json, served: Json) -> list[Difference]:
         _, other, others = given[key]
         for what in _Pair(expected, served).operation((operation, shared), (other, others)):
             found.append(Difference("changed", name, what))
-    paths = {route for _, route in wanted}
-    for (method, route), (name, _, _) in given.items():
-        if (method, route) not in wanted and route in paths:
-            found.append(Difference("extra", name, "the contract has no such operation"))
+    seeded = _seeded(expected)
+    if seeded is not None:
+        added = [name for key, (name, _, _) in given.items() if key not in wanted and key not in seeded]
+        found += [Difference("extra", name, "neither the contract nor the seed has it") for name in added]
     return found
 
 
@@ -108,6 +111,18 @@ def _check(kind: Kind, differences: list[Difference]) -> CheckResult:
     return CheckResult(id=f"openapi:{kind}", outcome=outcome, findings=findings, reason=reason)
 
 
+def _seeded(document: Json) -> set[tuple[str, str]] | None:
+    """The seed's own operations, None where the contract does not list them."""
+    listed = _mapping(document).get("x-seed-operations")
+    if not isinstance(listed, list):
+        return None
+    return {(method, _route(path)) for method, _, path in (str(operation).partition(" ") for operation in listed)}
+
+
+def _route(path: str) -> str:
+    return re.sub(r"\{[^}]*\}", "{}", path).rstrip("/") or "/"
+
+
 Found = dict[tuple[str, str], tuple[str, Mapping[str, Json], list[Json]]]
 
 
@@ -118,9 +133,8 @@ def _operations(document: Json) -> Found:
         for method in METHODS:
             operation = _mapping(item).get(method)
             if isinstance(operation, Mapping):
-                route = re.sub(r"\{[^}]*\}", "{}", str(path)).rstrip("/") or "/"
                 shared = _list(_mapping(item).get("parameters"))
-                found[method.upper(), route] = (f"{method.upper()} {str(path)[:SHOWN]}", operation, shared)
+                found[method.upper(), _route(str(path))] = (f"{method.upper()} {str(path)[:SHOWN]}", operation, shared)
     return found
 
 
@@ -197,7 +211,9 @@ class _Pair:
         wanted, given = _flat(self._expected, mine), _flat(self._served, other)
         if depth <= 0 or not given or not wanted:
             return
-        types, served = _types(wanted), _types(given)
+        # A parameter that may be left out is often declared nullable; there is no null in a query.
+        nothing = {"null"} if " parameter " in where else set()
+        types, served = _types(wanted) - nothing, _types(given) - nothing
         if types and served and types != served:
             yield f"{where}: type {_said(served)} instead of {_said(types)}"
             return

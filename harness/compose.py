@@ -126,8 +126,8 @@ def graders() -> dict[str, Grader]:
 
 
 def graders_digest() -> str:
-    """Digest of all grader code and data."""
-    return folder_digest(ROOT / "graders")
+    """Digest of all grader code and data, and of what is installed where hidden checks run."""
+    return digest([folder_digest(ROOT / "graders"), folder_digest(ROOT / "toolchains" / "judge")])
 
 
 def make_store(choice: Choice, say: Say) -> Store:
