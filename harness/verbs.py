@@ -55,9 +55,8 @@ def run(parsed: argparse.Namespace) -> int:
         store = compose.make_store(choice, progress.say)
         kind = next(iter(workshop.labs.values())).provider.kind
         manifest = compose.manifest(choice, arms, bundles, store, kind)
-        folder = RunFolder.create(choice.results, manifest)
-        (folder.root / PROMPT).write_bytes(prompt.path.read_bytes())
-        (folder.root / PRICES).write_bytes((choice.prices or SHIPPED).read_bytes())
+        beside = {PROMPT: prompt.path.read_bytes(), PRICES: (choice.prices or SHIPPED).read_bytes()}
+        folder = RunFolder.create(choice.results, manifest, beside)
         todo = tuple(Owed(planned, Action.RERUN, "not run yet", None) for planned in manifest.trials)
         progress.say(f"run {manifest.run}: {len(todo)} trials in {kind} sandboxes, {choice.jobs} at a time")
         with folder.lock():

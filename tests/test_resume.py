@@ -333,7 +333,7 @@ def test_a_file_that_may_not_grow_is_told_like_a_full_disk(tmp_path: Path, upstr
     world = build(tmp_path, RIGHT)
 
     def limit() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (4_000, 4_000))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (7_000, 7_000))
 
     code, _, err = done(world, upstream, options(world), preexec_fn=limit)
     assert code == 2

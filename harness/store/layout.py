@@ -18,6 +18,7 @@ import json
 import math
 import os
 import re
+import shutil
 import tempfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -135,6 +136,15 @@ class Blobs:
         return self._root / name[:2] / name
 
 
+def _fill(root: Path, files: Mapping[str, bytes]) -> None:
+    try:
+        for name, content in files.items():
+            write_atomic(root / name, content)
+    except BaseException:
+        shutil.rmtree(root, ignore_errors=True)
+        raise
+
+
 class RunFolder:
     """One run on disk."""
 
@@ -145,12 +155,12 @@ class RunFolder:
         self.blobs = Blobs(root / "blobs")
 
     @classmethod
-    def create(cls, results: Path, manifest: RunManifest) -> RunFolder:
-        """Make the folder `results/<run>` and pin the plan in it."""
+    def create(cls, results: Path, manifest: RunManifest, beside: Mapping[str, bytes] | None = None) -> RunFolder:
+        """Make the folder `results/<run>` with the files `beside`, then pin the plan in it: whole or not at all."""
         root = results / manifest.run
         try:
             root.mkdir(parents=True)
-            write_atomic(root / "run.json", json_bytes(manifest) + b"\n")
+            _fill(root, {**(beside or {}), "run.json": json_bytes(manifest) + b"\n"})
         except FileExistsError as error:
             raise UsageError("this run exists already", where=str(root), mend="choose another run name") from error
         except OSError as error:
