@@ -11,6 +11,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from harness import cli_reading
+
 PYTHON = (3, 11)
 OK, OFF, USAGE, INVALID, BUDGET, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
@@ -50,20 +52,50 @@ def _parser() -> argparse.ArgumentParser:
     _run_parser(verbs)
     _stored_parsers(verbs)
     _check_parser(verbs)
+    _prompt_parser(verbs)
+    cli_reading.parsers(verbs)
     return parser
 
 
 def _run_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     run = verbs.add_parser("run", help="run agents on tasks, judge their deliveries, print the table")
+    _run_flags(run)
+    run.set_defaults(verb=_run)
+    plan = verbs.add_parser("plan", help="before money is spent: trials, what they could tell apart, cost and time")
+    _run_flags(plan)
+    plan.add_argument("--mde", action="store_true", help="only what the design could tell apart")
+    plan.add_argument("--probe", action="store_true", help="run one trial of each arm first, to know what they cost")
+    plan.set_defaults(verb=_plan)
+
+
+def _run_flags(run: argparse.ArgumentParser) -> None:
     run.add_argument("--tasks", type=_names, default=(), metavar="A,B", help="task ids (default: all)")
     run.add_argument(
         "--agents", type=_names, default=(), metavar="A,B", help="reference agents (default: the shipped four)"
     )
     run.add_argument(
-        "--model", help="exact model id, or `prompt` for the one the prompt names; key from ANTHROPIC_API_KEY"
+        "--model",
+        type=_names,
+        default=(),
+        metavar="A,B",
+        help="exact model ids, or `prompt` for the one the prompt names; key from ANTHROPIC_API_KEY",
     )
-    run.add_argument("--prompt", type=Path, help="agent file with YAML frontmatter (default: prompts/python-dev.md)")
-    run.add_argument("--repeats", type=_positive, default=1, help="trials of each agent on each task (default: 1)")
+    run.add_argument(
+        "--prompt",
+        type=_paths,
+        default=(),
+        metavar="A,B",
+        help="agent files with YAML frontmatter (default: prompts/python-dev.md)",
+    )
+    run.add_argument(
+        "--limits",
+        action="append",
+        default=[],
+        metavar="turns=40,usd=2",
+        help="`task` for its own; again for another arm",
+    )
+    run.add_argument("--matrix", type=Path, metavar="FILE", help="prompts x models x limits from a file")
+    run.add_argument("--repeats", type=_positive, help="trials of each agent on each task (default: 1)")
     run.add_argument("--sandbox", default="auto", help="auto or bubblewrap")
     run.add_argument("--jobs", type=_positive, default=2, help="trials at once (default: 2)")
     run.add_argument("--budget", type=float, metavar="USD", help="cap on the money of the whole run")
@@ -71,7 +103,6 @@ def _run_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     run.add_argument("--name", help="name of the run (default: date and time)")
     _tells(run)
     _results(run)
-    run.set_defaults(verb=_run)
 
 
 def _stored_parsers(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -116,6 +147,14 @@ def _check_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     check.set_defaults(verb=_check)
 
 
+def _prompt_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    prompt = verbs.add_parser("prompt", help="what an agent file demands, sentence by sentence, and what decides it")
+    prompt.add_argument("files", nargs="+", type=Path, metavar="FILE", help="agent file; two with --diff")
+    prompt.add_argument("--diff", action="store_true", help="what two versions demand differently")
+    prompt.add_argument("--rulebook", type=Path, metavar="FILE", help="rulebook (default: the shipped one)")
+    prompt.set_defaults(verb=_prompt)
+
+
 def _which(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", nargs="?", help="run (default: the newest)")
     _results(parser)
@@ -133,6 +172,10 @@ def _names(text: str) -> tuple[str, ...]:
     return tuple(part for part in text.replace(" ", ",").split(",") if part)
 
 
+def _paths(text: str) -> tuple[str, ...]:
+    return tuple(part for part in text.split(",") if part)
+
+
 def _positive(text: str) -> int:
     value = int(text)
     if value < 1:
@@ -144,6 +187,12 @@ def _run(parsed: argparse.Namespace) -> int:
     from harness import verbs
 
     return verbs.run(parsed)
+
+
+def _plan(parsed: argparse.Namespace) -> int:
+    from harness import nightly
+
+    return nightly.plan(parsed)
 
 
 def _resume(parsed: argparse.Namespace) -> int:
@@ -180,3 +229,9 @@ def _check(parsed: argparse.Namespace) -> int:
     from harness import verbs
 
     return verbs.check(parsed)
+
+
+def _prompt(parsed: argparse.Namespace) -> int:
+    from harness import prompting
+
+    return prompting.prompt(parsed)

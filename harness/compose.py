@@ -25,6 +25,7 @@ from harness.core.task import Task
 from harness.gateway.exchange import unheard
 from harness.gateway.prices import PriceTable
 from harness.gateway.serve import Gateway, Upstream
+from harness.load.matrix import ArmChoice
 from harness.load.prompts import Prompt, load_prompt
 from harness.load.tasks import Bundle, select
 from harness.models.script import Materials, Player, Turn, reference_script
@@ -36,6 +37,7 @@ from harness.sandboxes.bubblewrap import Bubblewrap, preflight
 from harness.sandboxes.lab import SandboxLab
 from harness.sandboxes.services import Services
 from harness.sandboxes.toolchain import Store, default_root
+from harness.store.layout import RunFolder
 
 ROOT = Path(__file__).resolve().parent.parent
 GRADERS = "graders"
@@ -43,6 +45,8 @@ GRADER_NAMES = ("tests_passing", "report_format", "rule_violations", "truthfulne
 PLAYERS = "harness.models.players"
 REFERENCE = "reference/"
 API_URL = "https://api.anthropic.com"
+KEPT = 16
+"""Hex digits in the name of a prompt that a run keeps."""
 SANDBOXES = ("auto", "bubblewrap")
 
 Say = Callable[[str], None]
@@ -57,6 +61,8 @@ class Choice:
     agents: Sequence[str] = ()
     """Reference agents; empty: the shipped four, or none beside `model`."""
     model: str | None = None
+    arms: Sequence[ArmChoice] = ()
+    """Arms of a matrix, beside `agents`."""
     prompt: Path = ROOT / "prompts" / "python-dev.md"
     repeats: int = 1
     sandbox: str = "auto"
@@ -75,12 +81,13 @@ DEFAULT_AGENTS = ("oracle", "noop", "careless", "dishonest")
 
 def api_key(choice: Choice) -> str | None:
     """The key for a real model; `UsageError` when one is needed and missing."""
-    if choice.model is None:
+    real = [model for model in (choice.model, *(arm.model for arm in choice.arms)) if model and not _plays(model)]
+    if not real:
         return None
     key = choice.environ.get("ANTHROPIC_API_KEY")
     if not key:
         raise UsageError(
-            f"no API key for --model {choice.model}",
+            f"no API key for --model {real[0]}",
             where="environment: ANTHROPIC_API_KEY",
             mend="export ANTHROPIC_API_KEY=..., or leave --model out to run the reference agents",
         )
@@ -90,7 +97,7 @@ def api_key(choice: Choice) -> str | None:
 def make_arms(choice: Choice, prompt: Prompt, bundles: Sequence[Bundle]) -> tuple[Arm, ...]:
     """The arms that were asked for; unknown agents are answered with the nearest name."""
     known = plugins.names(PLAYERS)
-    agents = tuple(choice.agents) or (() if choice.model else DEFAULT_AGENTS)
+    agents = tuple(choice.agents) or (() if choice.model or choice.arms else DEFAULT_AGENTS)
     for agent in agents:
         if agent not in known:
             raise UsageError(plugins.unknown("agent", agent, known), where="--agents")
@@ -100,24 +107,72 @@ def make_arms(choice: Choice, prompt: Prompt, bundles: Sequence[Bundle]) -> tupl
         if model is None:
             raise UsageError("the prompt names no model", where=str(prompt.path), mend="give --model an exact id")
         arms.append(_arm(model, model, prompt, []))
+    arms += [_asked(arm, load_prompt(arm.prompt) if arm.prompt else prompt, bundles) for arm in choice.arms]
     return tuple(arms)
+
+
+def _asked(asked: ArmChoice, prompt: Prompt, bundles: Sequence[Bundle]) -> Arm:
+    model = prompt.model if asked.model == "prompt" else asked.model
+    if model is None:
+        raise UsageError("the prompt names no model", where=str(prompt.path), mend="give an exact model id")
+    player = model.removeprefix(REFERENCE)
+    if _plays(model) and player not in plugins.names(PLAYERS):
+        raise UsageError(plugins.unknown("agent", player, plugins.names(PLAYERS)), where=f"arm {asked.name}")
+    return _arm(asked.name, model, prompt, _played(bundles) if _plays(model) else [], asked.limits)
+
+
+def _plays(model: str) -> bool:
+    return model.startswith(REFERENCE)
 
 
 def player_arm(agent: str, prompt: Prompt, bundles: Sequence[Bundle]) -> Arm:
     """A reference agent; what it plays is part of its digest."""
+    return _arm(agent, f"{REFERENCE}{agent}", prompt, _played(bundles))
+
+
+def _played(bundles: Sequence[Bundle]) -> list[str]:
     played = [folder_digest(ROOT / "harness" / "models")]
     for bundle in bundles:
         for part in ("solution", "alternatives", "flaws"):
             folder = bundle.task.root / part
             played.append(folder_digest(folder) if folder.is_dir() else "")
-    return _arm(agent, f"{REFERENCE}{agent}", prompt, played)
+    return played
 
 
-def _arm(name: str, model: str, prompt: Prompt, more: Sequence[str]) -> Arm:
+def _arm(name: str, model: str, prompt: Prompt, more: Sequence[str], limits: Limits | None = None) -> Arm:
     driver = "messages"
     code = folder_digest(ROOT / "harness" / "agents")
-    key = digest([name, driver, code, model, prompt.digest, kickoff_digest(), *more])
-    return Arm(name=name, driver=driver, model=model, prompt=prompt.name, prompt_digest=prompt.digest, digest=key)
+    bounds = [] if limits is None else [limits.model_dump()]
+    key = digest([name, driver, code, model, prompt.digest, kickoff_digest(), *more, *bounds])
+    return Arm(
+        name=name,
+        driver=driver,
+        model=model,
+        prompt=prompt.name,
+        prompt_digest=prompt.digest,
+        limits=limits,
+        digest=key,
+    )
+
+
+def kept_prompts(choice: Choice, prompt: Prompt) -> dict[str, bytes]:
+    """Every prompt of a run by the name of its copy in the run's folder, so that the run can be resumed anywhere."""
+    return {_kept(name): one.path.read_bytes() for name, one in prompts(choice, prompt).items()}
+
+
+def kept_prompt(folder: RunFolder, arm: Arm) -> Path:
+    """Where a run keeps the prompt of an arm."""
+    return folder.root / _kept(arm.prompt_digest)
+
+
+def _kept(prompt_digest: str) -> str:
+    return f"prompt-{prompt_digest[:KEPT]}.md"
+
+
+def prompts(choice: Choice, prompt: Prompt) -> dict[str, Prompt]:
+    """All prompts of a run by digest; `prompt` is that of arms which name none."""
+    loaded = [prompt, *(load_prompt(arm.prompt) for arm in choice.arms if arm.prompt)]
+    return {one.digest: one for one in loaded}
 
 
 def graders() -> dict[str, Grader]:
@@ -190,7 +245,8 @@ class Workshop:
     """Everything a session needs, alive."""
 
     choice: Choice
-    prompt: Prompt
+    prompts: Mapping[str, Prompt]
+    """By digest."""
     bundles: Mapping[str, Bundle]
     arms: Mapping[str, Arm]
     labs: Mapping[str, SandboxLab]
@@ -211,7 +267,7 @@ class Workshop:
             arm=arm,
             task=bundle.task,
             seed=bundle.seed,
-            system=self.prompt.body,
+            system=self.prompts[arm.prompt_digest].body,
             agent=cast(Agent, plugins.load("harness.agents", arm.driver)()),
             lab=self.labs[bundle.task.file.toolchain],
             open_door=self._opener(upstream, planned.trial),
@@ -282,7 +338,7 @@ def workshop(
     with metered as gateway, PlayerServer() as players:
         yield Workshop(
             choice=choice,
-            prompt=prompt,
+            prompts=prompts(choice, prompt),
             bundles={bundle.task.id: bundle for bundle in bundles},
             arms={arm.name: arm for arm in arms},
             labs=labs,

@@ -17,6 +17,7 @@ from harness import compose
 from harness.core.errors import UsageError
 from harness.core.runs import Arm, AttemptLine, JournalLine
 from harness.gateway.prices import SHIPPED
+from harness.load.matrix import ArmChoice, crossed, load_matrix, parse_limits
 from harness.load.prompts import Prompt
 from harness.load.tasks import Bundle
 from harness.models.script import Turn
@@ -36,13 +37,11 @@ OK, OFF, BUDGET, INTERRUPTED = 0, 1, 4, 130
 LOG = "log.jsonl"
 PRICES = "prices.toml"
 """Prices stay with the run, so that a resumed one goes on counting in the same money."""
-PROMPT = "prompt.md"
-"""The prompt stays with the run, so that it can be resumed wherever the run is kept."""
 
 
 def run(parsed: argparse.Namespace) -> int:
     """`harness run`: plan, carry out, print the table."""
-    choice = _choice(parsed)
+    choice = chosen_by(parsed)
     compose.api_key(choice)
     prompt, bundles = compose.chosen(choice)
     arms = compose.make_arms(choice, prompt, bundles)
@@ -55,7 +54,7 @@ def run(parsed: argparse.Namespace) -> int:
         store = compose.make_store(choice, progress.say)
         kind = next(iter(workshop.labs.values())).provider.kind
         manifest = compose.manifest(choice, arms, bundles, store, kind)
-        beside = {PROMPT: prompt.path.read_bytes(), PRICES: (choice.prices or SHIPPED).read_bytes()}
+        beside = compose.kept_prompts(choice, prompt) | {PRICES: (choice.prices or SHIPPED).read_bytes()}
         folder = RunFolder.create(choice.results, manifest, beside)
         todo = tuple(Owed(planned, Action.RERUN, "not run yet", None) for planned in manifest.trials)
         progress.say(f"run {manifest.run}: {len(todo)} trials in {kind} sandboxes, {choice.jobs} at a time")
@@ -291,12 +290,13 @@ def _print_table(folder: RunFolder, style: str) -> int:
     return tables.exit_code(summary)
 
 
-def _choice(parsed: argparse.Namespace) -> compose.Choice:
+def chosen_by(parsed: argparse.Namespace) -> compose.Choice:
+    """What the flags of `harness run` ask for."""
+    matrix = load_matrix(parsed.matrix) if parsed.matrix else None
     choice = compose.Choice(
-        tasks=parsed.tasks,
+        tasks=parsed.tasks or (matrix.tasks if matrix else ()),
         agents=parsed.agents,
-        model=parsed.model,
-        repeats=parsed.repeats,
+        repeats=parsed.repeats or (matrix.repeats if matrix else None) or 1,
         sandbox=parsed.sandbox,
         results=_results(parsed),
         name=parsed.name,
@@ -304,24 +304,46 @@ def _choice(parsed: argparse.Namespace) -> compose.Choice:
         budget_usd=parsed.budget,
         prices=parsed.prices,
     )
-    return replace(choice, prompt=parsed.prompt) if parsed.prompt else choice
+    if matrix is not None:
+        _alone(parsed, "model", "prompt", "limits")
+        return replace(choice, arms=matrix.arms)
+    return _by_flags(parsed, choice)
+
+
+def _by_flags(parsed: argparse.Namespace, choice: compose.Choice) -> compose.Choice:
+    """One prompt and one model are the plain case; several of anything are a matrix."""
+    prompts = [Path(name) for name in parsed.prompt]
+    if len(prompts) == 1:
+        choice = replace(choice, prompt=prompts[0])
+    if len(prompts) < 2 and len(parsed.model) < 2 and not parsed.limits:
+        return replace(choice, model=parsed.model[0] if parsed.model else None)
+    if not parsed.model:
+        mend = "name at least one --model: an exact id, `prompt`, or reference/oracle"
+        raise UsageError("several prompts or limits and no model to run them on", where="--model", mend=mend)
+    named = {path.stem: path for path in prompts}
+    if len(named) < len(prompts):
+        raise UsageError("two prompts with the same file name", where="--prompt", mend="name them in a --matrix FILE")
+    limits = {text.replace(",", "_"): parse_limits(text, "--limits") for text in parsed.limits}
+    return replace(choice, arms=crossed(named, parsed.model, limits))
+
+
+def _alone(parsed: argparse.Namespace, *flags: str) -> None:
+    both = [flag for flag in flags if getattr(parsed, flag)]
+    if both:
+        raise UsageError(f"--{both[0]} beside --matrix", where="--matrix", mend="say it in the file")
 
 
 def _pinned(parsed: argparse.Namespace, folder: RunFolder) -> tuple[compose.Choice, Prompt, list[Bundle], list[Arm]]:
     """What a run was made of, as it is now."""
     manifest = folder.manifest
-    reference = [arm for arm in manifest.arms if arm.model.startswith(compose.REFERENCE)]
-    real = [arm for arm in manifest.arms if arm not in reference]
-    if len(real) > 1:
-        raise UsageError("a run of several models cannot be resumed yet", where=manifest.run)
+    asked = [ArmChoice(arm.name, arm.model, compose.kept_prompt(folder, arm), arm.limits) for arm in manifest.arms]
     choice = compose.Choice(
         tasks=[task.id for task in manifest.tasks],
-        agents=[arm.name for arm in reference],
-        model=real[0].model if real else None,
+        arms=asked,
         results=_results(parsed),
         jobs=parsed.jobs,
         sandbox=manifest.sandbox,
-        prompt=folder.root / PROMPT,
+        prompt=compose.kept_prompt(folder, manifest.arms[0]),
         prices=folder.root / PRICES if (folder.root / PRICES).exists() else None,
         budget_usd=getattr(parsed, "budget", None) or manifest.budget_usd,
     )

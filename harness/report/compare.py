@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from harness.core.digest import digest
 from harness.core.errors import UsageError
 from harness.core.records import Cost
 from harness.core.runs import Arm, RunManifest
@@ -29,7 +30,7 @@ from harness.report.paired import (
 )
 from harness.report.stats import Cell, Interval, mde
 from harness.report.stratified import LEVEL, benjamini_hochberg, exact, holm, smallest_p
-from harness.report.tables import LEAST_COVERAGE_PERCENT, Floors
+from harness.report.tables import LEAST_COVERAGE_PERCENT, SHORT, Floors
 
 LEAST_OPPORTUNITIES = 10
 """Of an arm, below which a rule is not compared."""
@@ -148,7 +149,7 @@ class Comparison:
 
 def compare(a: Side, b: Side, *, question: Question = "population", anyway: bool = False) -> Comparison:
     """Hold B against A over the tasks that both have; `UsageError` where their conditions differ and nobody insists."""
-    differs = different(a, b)
+    differs = different(conditions(a), conditions(b))
     if differs and not anyway:
         where = f"{a.manifest.run}:{a.arm.name} and {b.manifest.run}:{b.arm.name}"
         mend = "run both under the same conditions in one run, or say --anyway to rank them all the same"
@@ -157,7 +158,7 @@ def compare(a: Side, b: Side, *, question: Question = "population", anyway: bool
     if not pairs:
         raise UsageError("no task has a valid trial of both arms", where=f"{a.arm.name}, {b.arm.name}")
     changes = _task_changes(pairs)
-    rules, left_out = _rules(a, b)
+    rules, left_out = rule_changes(tallies(a), tallies(b))
     clauses, flips = _clauses(a, b)
     return Comparison(
         a=a,
@@ -192,56 +193,43 @@ def paired(a: Mapping[str, Cell], b: Mapping[str, Cell]) -> dict[str, Pair]:
 # --- what differs ------------------------------------------------------------------------------------------------
 
 
-def different(a: Side, b: Side) -> tuple[str, ...]:
-    """Conditions under which the arms were not measured alike, in words."""
-    found = []
-    if a.manifest.run != b.manifest.run:
-        found += _tasks_differ(a.manifest, b.manifest)
-        if a.manifest.sandbox != b.manifest.sandbox:
-            found.append(f"sandbox: {a.manifest.sandbox} against {b.manifest.sandbox}")
-        if a.manifest.kickoff_digest != b.manifest.kickoff_digest:
-            found.append("the kick-off message is another version")
-    found += _graders_differ(a, b)
-    if a.arm.limits != b.arm.limits:
-        found.append(f"limits: {_limits(a.arm)} against {_limits(b.arm)}")
-    return tuple(found)
+def conditions(side: Side) -> dict[str, str]:
+    """What has to be alike before two arms may be ranked, by name."""
+    manifest = side.manifest
+    found = {
+        "sandbox": manifest.sandbox,
+        "kick-off message": manifest.kickoff_digest[:SHORT],
+        "graders and rulebook": ", ".join(sorted(_graders(side))) or "none",
+        "limits": _limits(side.arm),
+    }
+    for task in manifest.tasks:
+        found[f"task {task.id}"] = task.digest[:SHORT]
+        found[f"sandbox's toolchain of {task.id}"] = task.toolchain_digest[:SHORT]
+    return found
 
 
-def _tasks_differ(a: RunManifest, b: RunManifest) -> list[str]:
-    mine, theirs = ({task.id: task for task in manifest.tasks} for manifest in (a, b))
-    found = [f"task {task} only in {a.run}" for task in mine if task not in theirs]
-    found += [f"task {task} only in {b.run}" for task in theirs if task not in mine]
-    for task in mine.keys() & theirs.keys():
-        if mine[task].digest != theirs[task].digest:
-            found.append(f"task {task} is another version")
-        if mine[task].toolchain_digest != theirs[task].toolchain_digest:
-            found.append(f"sandbox: the toolchain of task {task} is another version")
-    return sorted(found)
-
-
-def _graders_differ(a: Side, b: Side) -> list[str]:
-    """A side whose own trials were judged by several versions cannot be compared with anything either."""
-    mine, theirs = _graders(a), _graders(b)
+def different(a: Mapping[str, str], b: Mapping[str, str]) -> tuple[str, ...]:
+    """Conditions that are not alike, in words. Arms that several versions judged are not even like themselves."""
     told = []
-    for name in sorted(mine.keys() | theirs.keys()):
-        if mine.get(name) != theirs.get(name) or len(mine[name]) > 1:
-            what = "rules and rulebook" if name == "rule_violations" else "grader"
-            told.append(f"{what} ({name}): more than one version; `harness grade` judges a run again")
-    return told
+    for name in dict.fromkeys((*a, *b)):
+        mine, theirs = a.get(name, "none"), b.get(name, "none")
+        if mine != theirs:
+            told.append(f"{name}: {mine} against {theirs}")
+        elif name == "graders and rulebook" and "," in mine:
+            told.append(f"{name}: several versions ({mine}); `harness grade` judges a run again")
+    return tuple(told)
 
 
-def _graders(side: Side) -> dict[str, frozenset[str]]:
-    found: dict[str, set[str]] = {}
-    for result in side.valid:
-        for name, version in result.verdict.graders.items() if result.verdict else ():
-            found.setdefault(name, set()).add(version)
-    return {name: frozenset(versions) for name, versions in found.items()}
+def _graders(side: Side) -> set[str]:
+    """Versions of all graders together that judged the valid trials."""
+    judged = {tuple(sorted(result.verdict.graders.items())) for result in side.valid if result.verdict}
+    return {digest([list(pair) for pair in version])[:SHORT] for version in judged}
 
 
 def _limits(arm: Arm) -> str:
     if arm.limits is None:
         return "each task's own"
-    return ", ".join(f"{name} {value:g}" for name, value in arm.limits.model_dump().items())
+    return " ".join(f"{name}={value:g}" for name, value in arm.limits.model_dump().items())
 
 
 def _notes(a: Side, b: Side) -> tuple[str, ...]:
@@ -367,6 +355,7 @@ class Tally:
     """Task -> trials that kept it, trials that had an opportunity."""
 
     def add(self, task: str, kept: int, opportunities: int) -> None:
+        """Count one trial."""
         passes, total = self.trials.get(task, (0, 0))
         self.trials[task] = passes + (kept == opportunities), total + 1
         self.kept += kept
@@ -383,20 +372,21 @@ def tallies(side: Side) -> dict[str, Tally]:
     return found
 
 
-def _rules(a: Side, b: Side) -> tuple[tuple[RuleChange, ...], int]:
-    """Rules with enough opportunities in both arms, the ones that moved most first."""
-    mine, theirs = tallies(a), tallies(b)
-    shared = [rule for rule in mine if rule in theirs]
+def rule_changes(
+    a: Mapping[str, Tally], b: Mapping[str, Tally], *, worse_only: bool = False
+) -> tuple[tuple[RuleChange, ...], int]:
+    """Rules with enough opportunities in both arms, the ones that moved most first, and how many had too few.
+
+    `worse_only`: one-sided, as a gate asks.
+    """
     enough = [
-        rule for rule in shared if min(mine[rule].opportunities, theirs[rule].opportunities) >= LEAST_OPPORTUNITIES
+        rule for rule in a if rule in b and min(a[rule].opportunities, b[rule].opportunities) >= LEAST_OPPORTUNITIES
     ]
-    strata = {rule: paired(mine[rule].trials, theirs[rule].trials) for rule in enough}
-    chances = holm([exact(strata[rule].values()).mid_two_sided for rule in enough])
-    changes = [
-        _rule_change(rule, list(strata[rule].values()), (mine[rule], theirs[rule]), p)
-        for rule, p in zip(enough, chances, strict=True)
-    ]
-    return tuple(sorted(changes, key=lambda change: change.p)), len(mine.keys() | theirs.keys()) - len(enough)
+    strata = {rule: list(paired(a[rule].trials, b[rule].trials).values()) for rule in enough}
+    tests = [exact(strata[rule]) for rule in enough]
+    chances = holm([test.mid_lower if worse_only else test.mid_two_sided for test in tests])
+    changes = [_rule_change(rule, strata[rule], (a[rule], b[rule]), p) for rule, p in zip(enough, chances, strict=True)]
+    return tuple(sorted(changes, key=lambda change: change.p)), len(a.keys() | b.keys()) - len(enough)
 
 
 def _rule_change(rule: str, pairs: Sequence[Pair], both: tuple[Tally, Tally], p: float) -> RuleChange:

@@ -7,18 +7,10 @@ summary would follow. Such characters are spelled out instead of sent, so that a
 from __future__ import annotations
 
 import re
-import unicodedata
 
+from harness.core.text import inert, one_line
 
-def inert(text: str) -> str:
-    """Text of any number of lines in which every character is printable; only newlines and tabs stay as they are."""
-    return "".join(char if char.isprintable() or char in "\n\t" else _spelled(char) for char in text)
-
-
-def one_line(text: str, limit: int = 200) -> str:
-    """One printable line of at most `limit` characters; what was cut is marked."""
-    line = inert(" ".join(text[: 10 * limit].split()))
-    return line if len(line) <= limit else line[: limit - 1] + "…"
+__all__ = ["bounded", "clipped", "code_span", "inert", "one_line"]
 
 
 def bounded(text: str, *, lines: int, width: int = 200) -> list[str]:
@@ -41,7 +33,3 @@ def code_span(text: str) -> str:
     longest = max((len(run) for run in re.findall("`+", line)), default=0)
     fence = "`" * (longest + 1)
     return f"{fence} {line} {fence}" if line else ""
-
-
-def _spelled(char: str) -> str:
-    return " " if unicodedata.category(char) == "Zs" else char.encode("unicode_escape").decode()

@@ -61,9 +61,7 @@ def read(folder: RunFolder) -> list[Override]:
 
 def add(folder: RunFolder, override: Override) -> None:
     """Append one override; `UsageError` where the attempt was not judged or has no such check."""
-    checks = {check.id: check for grade in _grades(folder, override).values() for check in grade.checks}
-    if override.check not in checks:
-        raise UsageError(unknown("check", override.check, checks), where=f"trial {override.trial}")
+    outcome(folder, override.trial, override.attempt, override.check)
     if not override.why.strip():
         raise UsageError("no reason", where="--why", mend="say in a sentence why the finding does not hold")
     path = folder.root / NAME
@@ -95,9 +93,7 @@ def applied(folder: RunFolder, lines: Sequence[JournalLine]) -> tuple[list[Journ
     used = tuple(override for override in held if (override.trial, override.attempt) in verdicts)
     fresh: list[JournalLine] = []
     for key in dict.fromkeys((override.trial, override.attempt) for override in used):
-        mine = [override for override in used if (override.trial, override.attempt) == key]
-        grades = {name: _disputed(grade, mine) for name, grade in _grades(folder, mine[0]).items()}
-        fresh.append(rejudged(verdicts[key], grades))
+        fresh.append(rejudged(verdicts[key], disputed(load_grades(folder, *key), *key, used)))
     return [*lines, *fresh], used
 
 
@@ -112,12 +108,13 @@ def _decisive(lines: Iterable[JournalLine]) -> dict[tuple[str, int], VerdictLine
     return {key: line for key, line in verdicts.items() if last[key[0]] == key[1] and line.validity.valid}
 
 
-def _grades(folder: RunFolder, override: Override) -> Mapping[str, Grade]:
-    return load_grades(folder, override.trial, override.attempt)
+def disputed(grades: Mapping[str, Grade], trial: str, attempt: int, overrides: Iterable[Override]) -> dict[str, Grade]:
+    """An attempt's grades with the answers that stand in the place of the disputed ones."""
+    answers = {made.check: made for made in overrides if (made.trial, made.attempt) == (trial, attempt)}
+    return {name: _disputed(grade, answers) for name, grade in grades.items()}
 
 
-def _disputed(grade: Grade, overrides: Sequence[Override]) -> Grade:
-    answers = {override.check: override for override in overrides}
+def _disputed(grade: Grade, answers: Mapping[str, Override]) -> Grade:
     checks = tuple(_answered(check, answers.get(check.id)) for check in grade.checks)
     return grade.model_copy(update={"checks": checks, "advisory": () if checks != grade.checks else grade.advisory})
 

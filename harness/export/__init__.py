@@ -1,0 +1,1 @@
+"""Stored runs in the forms that other tools read. What an agent wrote is text in all of them."""
