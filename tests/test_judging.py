@@ -1,0 +1,232 @@
+"""Graders at once where their needs allow, and a stored verdict reached again."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import cast
+
+import pytest
+from stand_task import case, stand_task
+
+from harness.core.errors import Cause, Failure, UsageError
+from harness.core.ports import Case, Lab, Snapshot
+from harness.core.records import CheckResult, Ended, EndedKind, Evidence, Grade, Outcome, Phase, Tree, Validity
+from harness.core.runs import Arm, AttemptLine, PlannedTask, PlannedTrial, RunManifest, VerdictLine
+from harness.report import clauses
+from harness.run.grade import Bench, grade_attempt, judge
+from harness.run.verify import differences, find, verify
+from harness.store.evidence import save_evidence
+from harness.store.journal import EventLog, Journal
+from harness.store.layout import RunFolder
+
+TRIAL = "a" * 16
+
+
+class Timed:
+    """A grader that notes when it ran; its answer depends on the seed and on what it needs."""
+
+    version = "1"
+
+    def __init__(self, name: str, spans: dict[str, tuple[float, float]], needs: tuple[str, ...] = ()) -> None:
+        self.name = name
+        self.needs = needs
+        self.spans = spans
+        self.alone = False
+        self.meets: threading.Barrier | None = None
+        self.problem: Exception | None = None
+        self.answer = Outcome.PASS
+
+    def grade(self, case: Case) -> Grade:
+        began = time.monotonic()
+        if self.meets is not None:
+            self.meets.wait(5)
+        if self.problem is not None:
+            raise self.problem
+        assert set(self.needs) <= set(case.grades)
+        time.sleep(0.02)
+        self.spans[self.name] = (began, time.monotonic())
+        check = CheckResult(id=f"{self.name}:one", outcome=self.answer, reason=case.seed, phase=Phase.FAIL_TO_PASS)
+        return Grade(grader=self.name, version="1", digest="", checks=(check,))
+
+
+def bench(*graders: Timed) -> Bench:
+    return Bench({grader.name: grader for grader in graders}, "the graders", cast(Lab, None))
+
+
+def evidence() -> Evidence:
+    return case(stand_task(), None).evidence
+
+
+def test_graders_that_need_nothing_run_at_once() -> None:
+    spans: dict[str, tuple[float, float]] = {}
+    first, second = Timed("first", spans), Timed("second", spans)
+    first.meets = second.meets = threading.Barrier(2)
+    third = Timed("third", spans, ("first", "second"))
+    grades = judge(stand_task(), evidence(), bench(third, first, second), "s")
+    assert set(grades) == {"first", "second", "third"}
+    assert spans["third"][0] >= max(spans["first"][1], spans["second"][1])
+    assert {grade.digest for grade in grades.values()} == {"the graders"}
+
+
+def test_a_grader_that_measures_time_runs_alone() -> None:
+    spans: dict[str, tuple[float, float]] = {}
+    graders = [Timed(name, spans) for name in ("a", "b", "c")]
+    graders[1].alone = True
+    judge(stand_task(), evidence(), bench(*graders), "s")
+    began, ended = spans["b"]
+    assert all(other[1] <= began or other[0] >= ended for name, other in spans.items() if name != "b")
+
+
+@pytest.mark.parametrize(
+    ("problem", "cause"), [(Failure(Cause.SANDBOX, "gone"), Cause.SANDBOX), (ValueError("ours"), Cause.GRADER)]
+)
+def test_a_grader_that_breaks_makes_the_judging_fail_by_its_cause(problem: Exception, cause: Cause) -> None:
+    broken, fine = Timed("broken", {}), Timed("fine", {})
+    broken.problem = problem
+    with pytest.raises(Failure) as caught:
+        judge(stand_task(), evidence(), bench(fine, broken, Timed("after", {}, ("broken",))), "s")
+    assert caught.value.cause is cause
+
+
+# --- a run on disk -----------------------------------------------------------------------------------------------
+
+
+def run_folder(root: Path) -> RunFolder:
+    arm = Arm(name="oracle", driver="messages", model="reference/oracle", prompt="p", prompt_digest="p", digest="a")
+    manifest = RunManifest(
+        run="one",
+        created="2026-01-01T00:00:00Z",
+        order_seed=0,
+        sandbox="bubblewrap",
+        price_date="2026-01-01",
+        kickoff_digest="k",
+        arms=(arm,),
+        tasks=(PlannedTask(id="stand", digest="digest", toolchain="python-fastapi", toolchain_digest="t"),),
+        trials=(PlannedTrial(trial=TRIAL, arm="oracle", task="stand", repeat=1),),
+    )
+    folder = RunFolder.create(root, manifest)
+    with EventLog(folder.attempt_dir(TRIAL, 1) / "events.jsonl"):
+        pass
+    tree = Tree.of({"app/main.py": "X = 1\n"})
+    snapshot = Snapshot(tree.entries, {entry.sha256: tree.blob(entry.sha256) for entry in tree.entries.values()})
+    ended = Ended(kind=EndedKind.FINISHED)
+    sealed = save_evidence(
+        folder, TRIAL, 1, base=tree, snapshot=snapshot, history=None, witness=None, reply="", ended=ended
+    )
+    with Journal(folder.journal) as journal:
+        journal.append(AttemptLine(trial=TRIAL, attempt=1, ended=ended, validity=Validity(), sealed=sealed))
+    return folder
+
+
+def judged(folder: RunFolder, on: Bench) -> VerdictLine:
+    stored = grade_attempt(stand_task(), folder, TRIAL, 1, on)
+    with Journal(folder.journal) as journal:
+        journal.append(stored.model_copy(update={"validity": Validity(), "graders": {"one": on.digest}}))
+    return stored
+
+
+def test_a_stored_verdict_is_reached_again_with_its_seed(tmp_path: Path) -> None:
+    folder, grader = run_folder(tmp_path), Timed("one", {})
+    stored = judged(folder, bench(grader))
+    assert len(stored.seed) == 32
+    planned, line = find(folder, TRIAL[:4])
+    found = verify(stand_task(), folder, line, bench(grader))
+    assert found.same, found.differences
+    assert (planned.trial, found.seed, found.checks, found.notes) == (TRIAL, stored.seed, 1, ())
+    assert "all as stored" in found.text()
+
+
+def test_another_answer_and_another_task_are_told(tmp_path: Path) -> None:
+    folder, grader = run_folder(tmp_path), Timed("one", {})
+    judged(folder, bench(grader))
+    _, line = find(folder, TRIAL)
+    grader.answer = Outcome.FAIL
+    other = bench(grader)
+    found = verify(stand_task(), folder, line, Bench(other.graders, "new graders", other.lab))
+    assert not found.same
+    assert "one:one: stored pass" in found.differences[0]
+    assert found.notes == ("the graders are other ones than then",)
+
+
+def test_a_trial_without_a_verdict_cannot_be_reached_again(tmp_path: Path) -> None:
+    folder = run_folder(tmp_path)
+    for prefix in (TRIAL, "b"):
+        with pytest.raises(UsageError):
+            find(folder, prefix)
+
+
+def test_a_check_that_only_one_side_has_is_a_difference() -> None:
+    grade = Grade(grader="g", version="1", digest="", checks=(CheckResult(id="x", outcome=Outcome.PASS),))
+    assert list(differences({"g": grade}, {})) == ["  g x: stored pass, now nothing"]
+
+
+def damage_blob(folder: RunFolder) -> None:
+    for path in (folder.root / "blobs").rglob("*"):
+        if path.is_file():
+            path.chmod(0o644)
+            path.write_bytes(b"damaged")
+
+
+def damage_seal(folder: RunFolder) -> None:
+    path = folder.attempt_dir(TRIAL, 1) / "evidence.json"
+    record = json.loads(path.read_text())
+    path.write_text(json.dumps({**record, "sealed": "0" * 64}))
+
+
+def damage_events(folder: RunFolder) -> None:
+    (folder.attempt_dir(TRIAL, 1) / "events.jsonl").write_text('{"seq": 1}\nnot json\n{"seq": 2}\n')
+
+
+def lose_evidence(folder: RunFolder) -> None:
+    (folder.attempt_dir(TRIAL, 1) / "evidence.json").unlink()
+
+
+@pytest.mark.parametrize("damage", [damage_blob, damage_seal, damage_events, lose_evidence])
+def test_damaged_evidence_is_invalid_and_no_score(tmp_path: Path, damage: object) -> None:
+    folder = run_folder(tmp_path)
+    damage(folder)  # type: ignore[operator]
+    line = grade_attempt(stand_task(), folder, TRIAL, 1, bench(Timed("one", {})))
+    assert line.validity.cause is Cause.HARNESS
+    assert not line.accepted
+
+
+def test_grades_that_cannot_be_kept_are_invalid_and_no_score(tmp_path: Path) -> None:
+    folder = run_folder(tmp_path)
+    (folder.attempt_dir(TRIAL, 1) / "grades").write_text("in the way")
+    line = grade_attempt(stand_task(), folder, TRIAL, 1, bench(Timed("one", {})))
+    assert line.validity.cause is Cause.HARNESS
+
+
+# --- clauses -----------------------------------------------------------------------------------------------------
+
+
+def verdicts(shares: Mapping[str, float], valid: bool = True) -> list[AttemptLine | VerdictLine]:
+    validity = Validity() if valid else Validity(cause=Cause.GRADER)
+    return [
+        AttemptLine(trial=TRIAL, attempt=1, ended=None, validity=Validity()),
+        VerdictLine(trial=TRIAL, attempt=1, validity=validity, clauses=dict(shares)),
+    ]
+
+
+def test_the_matrix_has_a_share_for_each_clause_and_arm(tmp_path: Path) -> None:
+    manifest = run_folder(tmp_path).manifest
+    found = clauses.matrix(manifest, verdicts({"C-02": 0.5, "C-01": 1.0}))
+    assert found == {("stand", "C-01"): {"oracle": 1.0}, ("stand", "C-02"): {"oracle": 0.5}}
+    assert json.loads(clauses.render(manifest, found, "json"))[1] == {"task": "stand", "clause": "C-02", "oracle": 0.5}
+    assert clauses.render(manifest, found, "csv").splitlines() == [
+        "task,clause,oracle",
+        "stand,C-01,1.0",
+        "stand,C-02,0.5",
+    ]
+    for form in ("grid", "markdown"):
+        assert "0.50" in clauses.render(manifest, found, form)
+    with pytest.raises(UsageError):
+        clauses.render(manifest, found, "xml")
+
+
+def test_an_invalid_trial_stands_in_no_cell(tmp_path: Path) -> None:
+    assert clauses.matrix(run_folder(tmp_path).manifest, verdicts({"C-01": 1.0}, valid=False)) == {}
