@@ -10,28 +10,41 @@ grades of two versions are not compared until both are regraded.
     P1 = {}
     G3 = { severity = "major", section = "Git Practices", source = "prompt", parameters = { longest = 50 } }
 
+    [graded]
+    R1 = { demand = "...", grader = "report_format", severity = "major" }
+
     [unscored]
     S16 = { demand = "...", reason = "..." }
+
+    [cues]
+    P1 = ["first action"]
+
+`graded` names what other graders decide, `cues` (regular expressions, case ignored) by which a sentence of a prompt is
+known to state a demand, and `context` those of sentences that demand nothing; the three serve readers of prompts only.
 """
 
 from __future__ import annotations
 
 import inspect
+import re
 import tomllib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
 
 from graders.rulekit import Rule
 from harness.core import plugins
+from harness.core.demands import Demand, DemandBook
 from harness.core.digest import digest
 from harness.core.errors import UsageError
 from harness.core.records import Severity, Source
 
 RULES = "graders.rules"
-_TOP = ("name", "version", "rules", "unscored")
+_TOP = ("name", "version", "rules", "graded", "unscored", "cues", "context")
+_GRADED = ("demand", "grader", "severity", "source")
 _OVERRIDES = ("severity", "source", "section", "parameters")
 _Choice = TypeVar("_Choice", bound=StrEnum)
 
@@ -66,6 +79,21 @@ class Rulebook:
     unscored: tuple[Unscored, ...]
     digest: str
     """Over the file's content."""
+    graded: tuple[Demand, ...] = ()
+    """What other graders decide; without cues."""
+    cues: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    context: tuple[str, ...] = ()
+
+    def demand_book(self) -> DemandBook:
+        """Every demand with its cues: rules, what other graders decide, what nobody does."""
+        rules = [
+            Demand(item.id, item.rule.demand, (), item.source, item.severity, "rule_violations")
+            for item in self.bindings
+        ]
+        open_ones = [Demand(item.id, item.demand, (), reason=item.reason) for item in self.unscored]
+        demands = (*rules, *self.graded, *open_ones)
+        told = tuple(replace(demand, cues=self.cues.get(demand.id, ())) for demand in demands)
+        return DemandBook(self.name, self.version, told, self.context)
 
 
 def load_rulebook(path: Path, package: str = RULES) -> Rulebook:
@@ -74,12 +102,16 @@ def load_rulebook(path: Path, package: str = RULES) -> Rulebook:
     reader = _Reader(package)
     bindings = tuple(reader.bindings(data.get("rules")))
     unscored = tuple(reader.unscored(data.get("unscored", {})))
-    reader.top(data, {binding.id for binding in bindings} & {item.id for item in unscored})
+    graded = tuple(reader.graded(data.get("graded", {})))
+    ids = Counter([*(item.id for item in bindings), *(item.id for item in unscored), *(item.id for item in graded)])
+    cues = reader.cues(data.get("cues", {}), ids.keys())
+    context = reader.patterns("context", data.get("context", []))
+    reader.top(data, {name for name, count in ids.items() if count > 1})
     if reader.problems:
         raise UsageError(
             "; ".join(reader.problems), where=str(path), mend="correct the named keys; a rule's own values hold without"
         )
-    return Rulebook(data["name"], data["version"], bindings, unscored, digest(data))
+    return Rulebook(data["name"], data["version"], bindings, unscored, digest(data), graded, cues, context)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -107,7 +139,7 @@ class _Reader:
         self._keys("the file", data, _TOP)
         for key in ("name", "version"):
             self._text(key, data)
-        self.problems += [f"{name}: both a rule and unscored" for name in sorted(twice)]
+        self.problems += [f"{name}: stands in two of rules, graded, unscored" for name in sorted(twice)]
 
     def bindings(self, table: object) -> Iterator[Binding]:
         if not isinstance(table, dict) or not table:
@@ -132,6 +164,40 @@ class _Reader:
                 continue
             self._keys(f"unscored.{name}", item, ("demand", "reason"))
             yield Unscored(name, *(self._text(key, item, f"unscored.{name}.") for key in ("demand", "reason")))
+
+    def graded(self, table: object) -> Iterator[Demand]:
+        if not isinstance(table, dict):
+            self.problems.append("graded: expected a table")
+            return
+        for name, item in table.items():
+            where = f"graded.{name}"
+            if not isinstance(item, dict):
+                self.problems.append(f"{where}: expected a table with demand and grader")
+                continue
+            self._keys(where, item, _GRADED)
+            demand, grader = (self._text(key, item, f"{where}.") for key in ("demand", "grader"))
+            severity = self._choice(where, "severity", item, Severity.MAJOR) if "severity" in item else None
+            yield Demand(name, demand, (), self._choice(where, "source", item, Source.PROMPT), severity, grader)
+
+    def cues(self, table: object, known: Iterable[str]) -> dict[str, tuple[str, ...]]:
+        if not isinstance(table, dict):
+            self.problems.append("cues: expected a table")
+            return {}
+        ids = set(known)
+        self.problems += [f"cues: {plugins.unknown('id', name, ids)}" for name in table if name not in ids]
+        return {name: self.patterns(f"cues.{name}", listed) for name, listed in table.items()}
+
+    def patterns(self, where: str, listed: object) -> tuple[str, ...]:
+        """A list of regular expressions."""
+        if not isinstance(listed, list) or not all(isinstance(item, str) for item in listed):
+            self.problems.append(f"{where}: expected a list of regular expressions")
+            return ()
+        for item in listed:
+            try:
+                re.compile(item)
+            except re.error as error:
+                self.problems.append(f"{where}: '{item}' is no regular expression: {error}")
+        return tuple(listed)
 
     def _binding(self, where: str, name: str, overrides: dict[str, Any]) -> Iterator[Binding]:
         self._keys(where, overrides, _OVERRIDES)

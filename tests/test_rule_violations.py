@@ -261,7 +261,7 @@ def test_overrides_and_unscored_demands(tmp_path: Path, package: str) -> None:
         ("[rules]\nKEEPS = {}\n[unscored]\nS16 = { demand = 'd' }\n", "unscored.S16.reason: a text is missing"),
         (
             "[rules]\nKEEPS = {}\n[unscored]\nKEEPS = { demand = 'd', reason = 'r' }\n",
-            "KEEPS: both a rule and unscored",
+            "KEEPS: stands in two of rules, graded, unscored",
         ),
         ("unscored = 1\n", "unscored: expected a table"),
         ("[rule]\n", "the file: unknown key 'rule'; did you mean 'rules'?"),
@@ -296,7 +296,7 @@ def shipped() -> Rulebook:
 def test_the_shipped_rulebook_binds_every_rule(shipped: Rulebook) -> None:
     modules = {path.stem.upper() for path in (RULEBOOK.parents[1] / "rules").glob("[a-z]*.py")}
     assert {binding.id for binding in shipped.bindings} == modules
-    assert {item.id for item in shipped.unscored} == {"S2", "S3", "S12", "S16"}
+    assert {item.id for item in shipped.unscored} == {"S3", "S12", "S16"}
 
 
 def test_only_x1_blocks_without_the_prompt(shipped: Rulebook) -> None:
