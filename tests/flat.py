@@ -83,7 +83,8 @@ class Agent:
         return Solved(Ended(kind=EndedKind.FINISHED), "done")
 
 
-def _task() -> Task:
+def task() -> Task:
+    """The smallest task."""
     app = App(package="app", module="app.main:app", test="true", health="/health")
     file = TaskFile(
         schema_version=1,
@@ -113,7 +114,7 @@ def carry_out(trials: int, results: Path) -> tuple[int, int]:
         tasks=(planned,),
         trials=plan((arm,), (planned,), trials, 0),
     )
-    folder, task = RunFolder.create(results, manifest), _task()
+    folder, only = RunFolder.create(results, manifest), task()
     with Gateway(PriceTable.load()) as gateway:
 
         def door(*given: object, **_: object) -> Door:
@@ -130,7 +131,7 @@ def carry_out(trials: int, results: Path) -> tuple[int, int]:
             return Door("", token, lambda: gateway.close_admission(token), lambda: gateway.problem(token))
 
         def trial(owed: Owed) -> Trial:
-            return Trial(owed.planned, arm, task, {}, "system", Agent(), Lab(), door)  # type: ignore[arg-type]
+            return Trial(owed.planned, arm, only, {}, "system", Agent(), Lab(), door)  # type: ignore[arg-type]
 
         session = Session(folder, Bench({}, "g", Lab()), trial)  # type: ignore[arg-type]
         progress = Progress(io.StringIO())

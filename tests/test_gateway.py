@@ -654,6 +654,18 @@ def test_a_denied_key_is_the_providers_fault_and_the_client_is_told(bench: Calla
     assert KEY not in str(caught.value)
 
 
+@pytest.mark.parametrize(("size", "status"), [(10_000, 400), (1_100_000, 413)])
+def test_a_prompt_past_any_context_window_is_told_as_too_large(
+    bench: Callable[..., Bench], size: int, status: int
+) -> None:
+    one = bench(limits=Limits(usd=100))
+    one.upstream.script = [Turn(400)]
+    with pytest.raises(anthropic.APIStatusError) as caught:
+        one.create(messages=[{"role": "user", "content": "x" * size}])
+    assert caught.value.status_code == status
+    assert one.gateway.problem(one.token) is None
+
+
 def test_a_bad_request_is_the_agents_own(bench: Callable[..., Bench]) -> None:
     one = bench()
     one.upstream.script = [Turn(413)]

@@ -37,6 +37,10 @@ MOST_NOTES = 100
 Log = Callable[[str, Mapping[str, JsonValue]], None]
 """Takes what belongs to the run rather than to an attempt: (event, data)."""
 
+WINDOW_TOKENS = 200_000
+"""The smallest context window of a model worth measuring."""
+_BYTES_A_TOKEN = 5
+"""More than a token of code or prose has: a request that is too long by this measure is too long."""
 _ROOM_S = 0.05
 """How often a call looks for room below the run-wide limit."""
 _SHORTEST_WAIT_S = 0.0005
@@ -352,6 +356,9 @@ class Exchange:
 
     def _judged(self, reply: Reply) -> Reply:
         """The reply, or an error in its place where the attempt is invalid because of it."""
+        if reply.status == 400 and len(self.ask.body) > WINDOW_TOKENS * _BYTES_A_TOKEN:
+            # The API answers a prompt that is too long like any bad request; its size tells them apart, not its text.
+            return api_error(413, "request_too_large", "the prompt is longer than any context window")
         if denied(reply.status) and not self.counting:
             self.admitted.fail(Cause.PROVIDER, f"the upstream answered {reply.status}")
         if reply.message is None or same_model(self.admitted.model, reply.message.model):
