@@ -141,7 +141,8 @@ def test_a_stream_that_ends_or_is_no_stream_ends_what_waits_and_what_comes(
     def end() -> None:
         body.request()
         body.raw(ending)
-        body.die()
+        if len(ending) < 9 or ending.endswith(b"cut"):
+            body.die()
 
     began = time.monotonic()
     with in_thread(end), pytest.raises(Failure, match="has ended"):

@@ -228,7 +228,7 @@ def test_a_command_ends_although_its_child_keeps_the_output_open(shared: Sandbox
 
 
 def test_a_child_that_floods_the_output_after_its_parent_stops_nobody(shared: Sandbox) -> None:
-    done = shell(shared, "(exec -a flooder yes) & exit 0")
+    done = shell(shared, "for i in 1 2 3 4 5 6 7 8; do (exec -a flooder yes) & done; exit 0", seconds=5.0)
     assert done.exit_code == 0
     assert answer(shared, "print(1)") == "1"
     assert alive(shared, "flooder")
@@ -269,6 +269,18 @@ def test_no_line_is_lost_however_much_there_is_and_however_slowly_it_is_read(sha
         count += 1
     assert count == 300_000
     assert process.wait(Deadline(5.0)) == 0
+
+
+def test_a_command_whose_lines_are_not_read_waits(shared: Sandbox) -> None:
+    mark = f"/tmp/{uuid.uuid4().hex}"
+    code = f"for i in range(100_000): print('x' * 100)\nopen({mark!r}, 'w')"
+    process = shared.start(["python", "-I", "-c", code])
+    assert process.read_line(Deadline(5.0)) == b"x" * 100
+    time.sleep(1.0)
+    assert shell(shared, f"test -e {mark}").exit_code == 1
+    while process.read_line(Deadline(10.0)) is not None:
+        pass
+    assert shell(shared, f"test -e {mark}").exit_code == 0
 
 
 def test_a_line_without_end_is_capped(shared: Sandbox) -> None:
@@ -724,13 +736,23 @@ HOLD = (
 
 
 def test_a_command_over_the_memory_is_killed_and_the_sandbox_lives(bounded: Sandbox) -> None:
+    bounded.start(["bash", "-c", "exec -a bystander sleep 60"])
     done = python(bounded, HOLD.format(tens=40, seconds=20))
     assert done.exit_code in (-signal.SIGKILL, 1)
     assert b"held" not in done.stdout or done.exit_code == -signal.SIGKILL
     assert answer(bounded, HOLD.format(tens=5, seconds=0)) == "held"
+    assert alive(bounded, "bystander")
+
+
+def test_the_kernel_takes_commands_before_process_1(shared: Sandbox) -> None:
+    for _ in range(5):
+        done = shell(shared, "sleep 0.1; cat /proc/1/oom_score_adj /proc/self/oom_score_adj")
+        own, command = map(int, done.stdout.split())
+        assert command >= 500 > own
 
 
 def test_the_memory_of_all_processes_counts_together(bounded: Sandbox) -> None:
+    bounded.start(["bash", "-c", "exec -a bystander sleep 60"])
     code = f"""
 import subprocess, sys
 argv = [sys.executable, "-I", "-c", {HOLD.format(tens=4, seconds=3)!r}]
@@ -738,6 +760,7 @@ print(sorted(p.wait() for p in [subprocess.Popen(argv) for _ in range(6)]))
 """
     codes = json.loads(answer(bounded, code).splitlines()[-1])
     assert -signal.SIGKILL in codes
+    assert alive(bounded, "bystander")
     assert answer(bounded, "print(1)") == "1"
 
 

@@ -55,6 +55,7 @@ LINGER_S = 0.5
 REDIAL_S, DIAL_S = 0.02, 10.0
 WITNESS_CAP = 4000
 TAGS = 1_000_000
+OOM_SCORE = 500
 INODE_BYTES = 1024
 """What an inode of a tmpfs costs the kernel, about."""
 PR_SET_DUMPABLE = 4
@@ -150,6 +151,9 @@ class Runner:
         self.puts: dict[int, str] = {}
         self.next_channel = 1
         self.tag = first_tag()
+        self.worth = os.open("/proc/self/oom_score_adj", os.O_RDWR)
+        """Open, because a process that is not dumpable may not open its own."""
+        self.own_worth = int(os.read(self.worth, 16))
         self.memory: Memory | None = None
         self.witness = Witness(self.own_inodes) if config["witness"] else None
         self.next_sample = 0.0
@@ -296,17 +300,7 @@ class Runner:
     ) -> None:
         self.tag -= 1
         resource.setrlimit(resource.RLIMIT_MSGQUEUE, (self.tag, self.tag))
-        popen = subprocess.Popen(
-            argv,
-            cwd=cwd,
-            env={**os.environ, **env},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-            bufsize=0,
-        )
-        kill_before_me(popen.pid)
+        popen = self.spawn(argv, cwd, {**os.environ, **env})
         command = Command(ident, self.tag, popen, cap, timeout, step)
         for fd in (command.stdin, *(output.fd for output in command.outputs)):
             assert fd is not None
@@ -318,6 +312,23 @@ class Runner:
             self.witness.began(self.tag, step, witnessed)
         self.crowded = True
         self.write_stdin(command)
+
+    def spawn(self, argv: list[str], cwd: str, env: dict[str, str]) -> subprocess.Popen[bytes]:
+        """Start a command that the kernel takes before it takes this process where memory runs out."""
+        os.pwrite(self.worth, b"%d" % max(self.own_worth, OOM_SCORE), 0)
+        try:
+            return subprocess.Popen(
+                argv,
+                cwd=cwd,
+                env=env,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+                bufsize=0,
+            )
+        finally:
+            os.pwrite(self.worth, b"%d" % self.own_worth, 0)
 
     def feed(self, ident: int, payload: bytes) -> None:
         command = self.commands.get(ident)
@@ -1085,12 +1096,6 @@ def kill_tagged(tag: int, last: int) -> None:
         kill(pid)
 
 
-def kill_before_me(pid: int) -> None:
-    """Where memory runs out, the kernel takes a command (and what it starts) before it takes process 1."""
-    with contextlib.suppress(OSError), open(f"/proc/{pid}/oom_score_adj", "w") as file:
-        file.write("500")
-
-
 def kill(pid: int) -> None:
     with contextlib.suppress(OSError):
         os.kill(pid, signal.SIGKILL)
@@ -1113,8 +1118,8 @@ def main(config: dict[str, Any]) -> NoReturn:
     limit(resource.RLIMIT_NOFILE, 4096)
     limit(resource.RLIMIT_FSIZE, 2_000_000_000)
     limit(resource.RLIMIT_CORE, 0)
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
     runner = Runner(config)
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
     runner.send(REPLY, 0, json.dumps({"ready": True}).encode())
     runner.run()
 
