@@ -13,7 +13,7 @@ SANDBOX ?= auto
 BUDGET ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help eval test check lint prove chaos clean
+.PHONY: help eval test check lint prove chaos bench clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -41,6 +41,9 @@ prove: $(READY) ## prove every task: reference, alternatives, flaws, floor
 
 chaos: $(READY) ## 200 trials under a bad provider, killed sandboxes and a killed harness; prints the figures
 	@PYTHONPATH=tests:. $(BIN)/python -m chaos
+
+bench: $(READY) ## what a verdict costs over its bare floor; writes docs/benchmarks.md
+	@PYTHONPATH=tests:. $(BIN)/python -m bench
 
 clean: ## remove the environment and caches; results stay
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info

@@ -65,6 +65,8 @@ class Records:
         self._kept: list[dict[str, Any]] = []
         self._lines = 0
         self._asked = 0
+        self.ready = False
+        """The judge has said whether the app is ready."""
 
     def take(self, line: bytes) -> Request | None:
         """Keep a record; a request to act on is returned. `Failure(GRADER)` for what is no record of this run."""
@@ -72,6 +74,7 @@ class Records:
         record = _record(self._lines, line, self._nonce)
         if record["type"] != "ask":
             self._kept.append(record)
+            self.ready = self.ready or record["type"] == "ready"
             return None
         self._asked += 1
         _require(record["number"] == self._asked, f"judge record {self._lines} is not request {self._asked}")

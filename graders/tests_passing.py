@@ -8,9 +8,11 @@ it, so a broken start is a score and not a gap.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import ClassVar
 
@@ -48,7 +50,7 @@ class TestsPassing:
             stage, detail, judged = run.judge()
             decisive, generated = generated_checks(case, open_stand) if stage == "behaves" else ((), ())
         results = tuple(_result(check, stage, detail, judged.answers.get(check.id)) for check in expected)
-        advisory = (*_stages(stage, detail), *served_checks(case.task, judged.served, stage), *generated)
+        advisory = (*_stages(stage, detail, run.seconds), *served_checks(case.task, judged.served, stage), *generated)
         return Grade(
             grader="tests_passing", version=self.version, digest="", checks=(*results, *decisive), advisory=advisory
         )
@@ -69,20 +71,25 @@ class _Run:
         self._files = files
         self._expected = expected
         self._nonce = secrets.token_hex(16)
+        self.seconds: dict[str, float] = {}
+        """Stage -> how long it took, as far as it came."""
 
     def judge(self) -> tuple[Stage, str, Judged]:
         """(stage that failed or "behaves", detail, what the judge says)."""
         process = self._start()
         nothing = Judged(False, "", {})
-        said = self._stand.install()
+        with self._timed("installs"):
+            said = self._stand.install()
         if said is not None:
             return "installs", said, nothing
-        said = self._stand.migrate()
+        with self._timed("migrates"):
+            said = self._stand.migrate()
         if said is not None:
             return "migrates", said, nothing
         self._stand.boot()
         process.write(b"go\n")
-        judged = self._follow(process)
+        with self._timed("behaves"):
+            judged = self._follow(process)
         self._stand.require_alive()
         if judged.ready:
             return "behaves", "", judged
@@ -91,6 +98,12 @@ class _Run:
         if status is not None:
             return "boots", f"the app ended with {status}: {log}", judged
         return "ready", f"{self._case.task.file.app.health} answered {judged.seen}: {log}", judged
+
+    @contextlib.contextmanager
+    def _timed(self, stage: Stage) -> Iterator[None]:
+        began = time.monotonic()
+        yield
+        self.seconds[stage] = time.monotonic() - began - (self.seconds.get("ready", 0.0) if stage == "behaves" else 0.0)
 
     def _start(self) -> Process:
         """The judge, collecting its checks and waiting for the word."""
@@ -113,9 +126,12 @@ class _Run:
     def _follow(self, process: Process) -> Judged:
         deadline = Deadline(SUITE_S)
         records = Records(self._nonce)
+        began = time.monotonic()
         try:
             while (line := process.read_line(deadline)) is not None:
                 request = records.take(line)
+                if records.ready:
+                    self.seconds.setdefault("ready", time.monotonic() - began)
                 if request is not None:
                     answer = {"number": request.number, "value": self._stand.carry_out(request)}
                     process.write(json.dumps(answer).encode() + b"\n")
@@ -143,7 +159,7 @@ def _result(check: HiddenCheck, stage: Stage, detail: str, answer: Answer | None
     )
 
 
-def _stages(failed: Stage, detail: str) -> list[CheckResult]:
+def _stages(failed: Stage, detail: str, seconds: Mapping[str, float]) -> list[CheckResult]:
     """Each stage with its outcome: what comes after the one that failed fails for its cause."""
     results = []
     broken = False
@@ -156,6 +172,7 @@ def _stages(failed: Stage, detail: str) -> list[CheckResult]:
                 outcome=Outcome.FAIL if broken else Outcome.PASS,
                 findings=(finding,) if broken else (),
                 reason=f"stage:{failed}" if broken else "",
+                facts={"seconds": round(seconds[stage], 3)} if stage in seconds else {},
             )
         )
     return results
