@@ -1,0 +1,177 @@
+"""A container engine, local or remote: how it is reached, what it can do, and how its failures become ours.
+
+One client per thread of work, because a client is not meant to be shared; making one costs a third of a millisecond
+once the version is known.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import docker
+import requests
+from docker.errors import APIError, DockerException
+from docker.utils import kwargs_from_env
+
+from harness.core.errors import Cause, Failure, UsageError
+
+OLDEST = (1, 41)
+"""API of Docker 20.10: the first with per-rule error numbers in a seccomp profile."""
+CALL_S = 60.0
+ASK_S = 5.0
+OWNER = "contract-harness"
+LEASE = f"{OWNER}.lease"
+START = "set DOCKER_HOST to a running Docker daemon, or use --sandbox bubblewrap, which needs none"
+Troubles = (DockerException, requests.exceptions.RequestException, OSError)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the engine says of itself."""
+
+    version: str
+    api: str
+    cgroup: str
+    cpus: int
+    limits: Mapping[str, bool]
+    """Limit (`memory`, `pids`, `cpu`) -> whether the engine can keep it."""
+    seccomp: bool
+    rootless: bool
+    architecture: str
+    driver: str
+
+
+class Engine:
+    """A daemon that answered once; `UsageError` when there is none, or an old one."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._arguments = kwargs_from_env(environment=dict(environ))
+        self.address = self._arguments.get("base_url") or "unix:///var/run/docker.sock"
+        self.facts = self._ask()
+        self._check()
+
+    def client(self, seconds: float = CALL_S) -> Any:
+        """A client whose calls end within `seconds`, or a little later; the caller closes it."""
+        return docker.APIClient(version=self.facts.api, timeout=max(1, round(seconds)), **self._arguments)
+
+    @contextmanager
+    def calls(self, doing: str, seconds: float = CALL_S) -> Iterator[Any]:
+        """A client whose troubles are the sandbox's failure."""
+        client = self.client(seconds)
+        try:
+            yield client
+        except Troubles as error:
+            raise Failure(Cause.SANDBOX, f"{doing}: {explained(error)}") from error
+        finally:
+            client.close()
+
+    def _ask(self) -> Facts:
+        try:
+            client = docker.APIClient(version="auto", timeout=round(ASK_S), **self._arguments)
+            try:
+                said, version = client.info(), client.version()
+            finally:
+                client.close()
+        except Troubles as error:
+            raise UsageError(
+                f"no Docker daemon answers: {explained(error)}", where=f"DOCKER_HOST {self.address}", mend=START
+            ) from error
+        options = " ".join(said.get("SecurityOptions") or [])
+        return Facts(
+            version=version["Version"],
+            api=min(version["ApiVersion"], client.api_version, key=_numbers),
+            cgroup=f"cgroup v{said.get('CgroupVersion', '1')}",
+            cpus=int(said["NCPU"]),
+            limits={"memory": said["MemoryLimit"], "pids": said["PidsLimit"], "cpu": said["CpuCfsQuota"]},
+            seccomp="name=seccomp" in options,
+            rootless="name=rootless" in options,
+            architecture=said["Architecture"],
+            driver=said["Driver"],
+        )
+
+    def _check(self) -> None:
+        if _numbers(self.facts.api) < OLDEST:
+            raise UsageError(
+                f"the Docker daemon is too old: {self.facts.version} (API {self.facts.api})",
+                where=f"DOCKER_HOST {self.address}",
+                mend=f"20.10 (API {OLDEST[0]}.{OLDEST[1]}) or newer is needed; or use --sandbox bubblewrap",
+            )
+        if not self.facts.seccomp:
+            raise UsageError(
+                "the Docker daemon filters no system calls",
+                where=f"DOCKER_HOST {self.address}",
+                mend="its host's kernel needs CONFIG_SECCOMP_FILTER; or use --sandbox bubblewrap",
+            )
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))
+
+
+def explained(error: Exception) -> str:
+    """One line: what the daemon said, or what hindered asking it."""
+    if isinstance(error, APIError):
+        return str(error.explanation or error).strip().splitlines()[0]
+    cause: BaseException = error
+    while cause.__context__ is not None and not isinstance(cause, OSError | APIError):
+        cause = cause.__context__
+    text = getattr(cause, "strerror", None) or str(error)
+    return str(text).strip().splitlines()[0]
+
+
+# --- whose container it is ----------------------------------------------------------------------------------------
+
+
+def lease() -> str:
+    """Names this process on this machine since this boot: `host/boot/pid namespace/pid/start time`."""
+    return "/".join((*_place(), str(os.getpid()), _started(os.getpid()) or "0"))
+
+
+def dead(text: str) -> bool:
+    """Whether the process that a lease names is surely gone; what another machine holds is never called dead."""
+    parts = text.split("/")
+    if len(parts) != 5 or parts[0] != socket.gethostname():
+        return False
+    if parts[1] != _place()[1]:
+        return True
+    if parts[2] != _place()[2] or not parts[3].isdigit():
+        return False
+    return _started(int(parts[3])) != parts[4]
+
+
+def _place() -> tuple[str, str, str]:
+    boot, namespace = "", ""
+    with suppress(OSError):
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        namespace = str(os.stat("/proc/self/ns/pid").st_ino)  # noqa: PTH116
+    return socket.gethostname(), boot, namespace
+
+
+def _started(pid: int) -> str | None:
+    """When a process started, in ticks since the boot; None when there is none."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except OSError:
+        return None
+
+
+def held(client: Any) -> list[dict[str, Any]]:
+    """Containers that any harness made, running or not."""
+    return list(client.containers(all=True, filters={"label": LEASE}))
+
+
+def reap(client: Any) -> list[str]:
+    """Remove containers whose harness is gone; their names."""
+    removed = []
+    for container in held(client):
+        if dead(container["Labels"][LEASE]):
+            with suppress(APIError):
+                client.remove_container(container["Id"], force=True, v=True)
+                removed.append(container["Id"][:12])
+    return removed
