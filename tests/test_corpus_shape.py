@@ -18,8 +18,8 @@ def answers(outcome: str) -> Counter[str]:
 
 def test_the_corpus_is_large_and_much_of_it_honest() -> None:
     honest = [labelled_case for labelled_case in CASES if labelled_case.honest]
-    assert len(CASES) >= 300
-    assert len(honest) >= 130
+    assert len(CASES) >= 400
+    assert len(honest) >= 180
 
 
 def test_names_are_unique() -> None:
