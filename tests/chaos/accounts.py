@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -57,27 +58,25 @@ class Books:
             if event["kind"] == "reserve":
                 reserves.setdefault(data["n"], []).append(data)
             elif event["kind"] == "exchange":
-                self._settle(data["request_sha256"], data["floor"], data["lost"])
+                self._settle([*reserves.pop(data["n"]), data], data["floor"])
                 assert data["floor"] + data["lost"]["micro_usd"] <= data["reserved"] * (data["lost"]["turns"] + 1)
-                del reserves[data["n"]]
         for begun in reserves.values():
-            last = begun[-1]
-            self._settle(last["request_sha256"], 0, last["lost"])
-            self.under_way[last["request_sha256"]] += len(begun) - last["lost"]["turns"]
-            self.reserved[last["request_sha256"]] = last["micro_usd"]
+            self._settle(begun, 0)
+            self.under_way[begun[-1]["request_sha256"]] += 1
+            self.reserved[begun[-1]["request_sha256"]] = begun[-1]["micro_usd"]
         cost = line["cost"]["micro_usd"]
         assert cost == self.gateway - before, f"{line['trial']}/{line['attempt']}: {cost} in the journal"
         assert line["cost"]["complete"] or line["unsettled_micro_usd"] > 0
         assert not reserves or not line["cost"]["complete"], "money that may have been charged makes the sum a floor"
         self.journal += cost
 
-    def _settle(self, request: str, micro_usd: int, lost: Mapping[str, Any]) -> None:
-        if micro_usd:
-            self.settled[request, micro_usd] += 1
-        if lost["micro_usd"]:
-            each, rest = divmod(lost["micro_usd"], lost["turns"])
-            assert rest == 0, "turns of one call are told alike"
-            self.settled[request, each] += lost["turns"]
+    def _settle(self, told: Sequence[Mapping[str, Any]], micro_usd: int) -> None:
+        """One call: what its turns had lost by each event, and what the last turn cost."""
+        request = told[0]["request_sha256"]
+        lost = [data["lost"]["micro_usd"] for data in told]
+        for amount in (*(after - before for before, after in pairwise(lost)), micro_usd):
+            if amount:
+                self.settled[request, amount] += 1
 
     def unexplained(self, charges: Counter[Charge]) -> Counter[Charge]:
         """Charges that are neither settled nor of a call under way at a kill."""

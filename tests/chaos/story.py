@@ -90,6 +90,8 @@ def _play(size: Size, root: Path, *, disturbed: bool) -> tuple[World, Disturber,
         where = ("--results", world.results, "--jobs", size.jobs)
         run = ("run", "--model", MODEL, "--tasks", ",".join(world.tasks), "--repeats", size.repeats, "--name", "run")
         disturber.finish((*run, "--prices", root / "prices.toml", *where), ("resume", "run", *where))
+    ledger = [[request, micro_usd, times] for (request, micro_usd), times in provider.charges.items()]
+    (root / "ledger.json").write_text(json.dumps(ledger))
     return world, disturber, provider, time.monotonic() - began
 
 
