@@ -16,9 +16,9 @@ from pydantic import JsonValue
 
 from harness.core.deadline import Deadline
 from harness.core.digest import digest
-from harness.core.errors import Cause, Failure, boundary
-from harness.core.ports import Address, Agent, Assignment, Lab, Metered, Sandbox, SandboxSpec, Solved
-from harness.core.records import Cost, Limits, Tree, Usage, Validity
+from harness.core.errors import Cause, Failure, LimitReached, boundary
+from harness.core.ports import Address, Agent, Assignment, Lab, Metered, Sandbox, SandboxSpec, Snapshot, Solved
+from harness.core.records import Cost, Ended, EndedKind, History, Limits, Tree, Usage, Validity, Witness
 from harness.core.runs import Arm, AttemptLine, PlannedTrial
 from harness.core.task import PEER_PORTS, Task
 from harness.run import history
@@ -124,9 +124,13 @@ class _Attempt:
                 spec = self._spec(services)
                 with self._trial.lab.sandbox(spec) as box:
                     repository = self._set_up(box)
-                    solved = self._work(box)
-                    _still_there(services)
-                    sealed = self._seal(box, repository, solved)
+                    try:
+                        solved = self._work(box)
+                        _still_there(services)
+                        sealed = self._seal(box, repository, solved)
+                    except LimitReached as reached:
+                        solved = Solved(Ended(kind=EndedKind.LIMIT, detail=reached.limit), "")
+                        sealed = self._seal_nothing(repository, solved)
         except Failure as failure:
             validity = Validity(cause=failure.cause, detail=failure.message[:1000])
             self._events.append("note", {"failure": str(failure)[:2000]})
@@ -208,6 +212,23 @@ class _Attempt:
     def _record(self, kind: str, data: Mapping[str, JsonValue]) -> None:
         self._events.append(kind, data)  # type: ignore[arg-type]
 
+    def _seal_nothing(self, repository: _Repository, solved: Solved) -> str:
+        """The agent's work took its sandbox, or its services, down: what is lost with them is not delivered."""
+        self._events.append("ended", {"ended": str(solved.ended)})
+        base = repository.base
+        blobs = {entry.sha256: base.blob(entry.sha256) for entry in base.entries.values() if entry.kind == "file"}
+        unchanged = History(
+            seed=repository.seed,
+            head=repository.seed,
+            commits=(),
+            seed_reachable=True,
+            refs_before=repository.refs,
+            refs_after=repository.refs,
+            origin_before=repository.origin,
+            origin_after=repository.origin,
+        )
+        return self._save(repository, Snapshot(base.entries, blobs), unchanged, None, solved, ("workspace-lost",))
+
     def _seal(self, box: Sandbox, repository: _Repository, solved: Solved) -> str:
         deadline = Deadline(COLLECT_S)
         with boundary(Cause.SANDBOX, "seal the workspace"):
@@ -218,6 +239,17 @@ class _Attempt:
             origin = box.raw_snapshot(ORIGIN, deadline=deadline)
             more = history.unpack(box, git, deadline)
         found, flags = history.history(repository.refs, repository.seed, repository.origin, git, more, origin)
+        return self._save(repository, snapshot, found, witness, solved, flags)
+
+    def _save(
+        self,
+        repository: _Repository,
+        snapshot: Snapshot,
+        found: History,
+        witness: Witness | None,
+        solved: Solved,
+        flags: tuple[str, ...],
+    ) -> str:
         sealed = save_evidence(
             self._folder,
             self._trial.planned.trial,
