@@ -33,8 +33,9 @@ from harness.models.serve import PlayerServer
 from harness.run.grade import Bench
 from harness.run.plan import Current, Owed, plan
 from harness.run.solve import Door, Trial, kickoff_digest
-from harness.sandboxes.bubblewrap import Bubblewrap, preflight
+from harness.sandboxes import kinds
 from harness.sandboxes.lab import SandboxLab
+from harness.sandboxes.probes import prove
 from harness.sandboxes.services import Services
 from harness.sandboxes.toolchain import Store, default_root
 from harness.store.layout import RunFolder
@@ -47,7 +48,7 @@ REFERENCE = "reference/"
 API_URL = "https://api.anthropic.com"
 KEPT = 16
 """Hex digits in the name of a prompt that a run keeps."""
-SANDBOXES = ("auto", "bubblewrap")
+SANDBOXES = kinds.KINDS
 
 Say = Callable[[str], None]
 
@@ -175,6 +176,19 @@ def prompts(choice: Choice, prompt: Prompt) -> dict[str, Prompt]:
     return {one.digest: one for one in loaded}
 
 
+def unpriced(choice: Choice, arms: Sequence[Arm]) -> list[str]:
+    """Models whose cost cannot be known; `UsageError` where a cap on the run's money would have to hold for one."""
+    prices = PriceTable.load(choice.prices)
+    models = sorted({arm.model for arm in arms if prices.rates(arm.model) is None})
+    if models and choice.budget_usd is not None:
+        raise UsageError(
+            f"no price for {', '.join(models)}, so --budget cannot hold",
+            where=str(choice.prices or "the shipped price table"),
+            mend="add the model to a price file and name it with --prices, or leave --budget out",
+        )
+    return models
+
+
 def graders() -> dict[str, Grader]:
     """The graders of a run, by name."""
     return {name: cast(Grader, plugins.load(GRADERS, name)()) for name in GRADER_NAMES}
@@ -190,12 +204,12 @@ def make_store(choice: Choice, say: Say) -> Store:
     return Store(default_root(dict(choice.environ)), ROOT / "toolchains", say)
 
 
-def make_lab(choice: Choice, store: Store, toolchain: str) -> SandboxLab:
+def make_lab(choice: Choice, store: Store, toolchain: str, say: Say = lambda _: None) -> SandboxLab:
     """The lab for one toolchain, on the sandbox that was asked for; proven to isolate before it is handed out."""
     if choice.sandbox not in SANDBOXES:
         raise UsageError(plugins.unknown("sandbox", choice.sandbox, SANDBOXES), where="--sandbox")
-    provider = Bubblewrap(store)
-    preflight(provider, toolchain)
+    provider = kinds.make(choice.sandbox, store, ROOT / "toolchains", choice.environ, say, choice.name or "")
+    prove(provider, toolchain)
     return SandboxLab(provider, Services(provider, store, toolchain))
 
 
@@ -332,7 +346,7 @@ def workshop(
 ) -> Iterator[Workshop]:
     """A workshop with its gateway and its player server running; `spent_micro_usd` of the budget is gone already."""
     store = make_store(choice, say)
-    labs = {name: make_lab(choice, store, name) for name in {bundle.task.file.toolchain for bundle in bundles}}
+    labs = {name: make_lab(choice, store, name, say) for name in {bundle.task.file.toolchain for bundle in bundles}}
     prices = PriceTable.load(choice.prices)
     metered = Gateway(prices, choice.budget_usd, spent_micro_usd=spent_micro_usd, log=log)
     with metered as gateway, PlayerServer() as players:

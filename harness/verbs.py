@@ -46,6 +46,8 @@ def run(parsed: argparse.Namespace) -> int:
     prompt, bundles = compose.chosen(choice)
     arms = compose.make_arms(choice, prompt, bundles)
     progress = Progress(sys.stderr)
+    for model in compose.unpriced(choice, arms):
+        progress.say(f"warning: no price for {model}: its cost is a floor, and limits on money cannot hold")
     log = _log(parsed, progress)
     with (
         hold(choice.results),
@@ -161,7 +163,8 @@ def _check_one(
     with tempfile.TemporaryDirectory() as scratch:
         place = replace(choice, results=Path(scratch), name=f"check-{bundle.task.id}")
         with compose.workshop(place, arms, [bundle], prompt, progress.say, script) as workshop:
-            manifest = compose.manifest(place, arms, [bundle], compose.make_store(place, progress.say), "bubblewrap")
+            kind = next(iter(workshop.labs.values())).provider.kind
+            manifest = compose.manifest(place, arms, [bundle], compose.make_store(place, progress.say), kind)
             folder = RunFolder.create(place.results, manifest)
             progress.say(f"check {bundle.task.id}: {len(variants)} deliveries")
             todo = tuple(Owed(planned, Action.RERUN, "proof", None) for planned in manifest.trials)

@@ -29,7 +29,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     with PlayerServer() as server:
         where = ("--results", place.results, "--name", "run", "--prices", place.root / "prices.toml")
         done = subprocess.run(
-            place.command("run", "--model", MODEL, "--tasks", "task-right", *where),
+            place.command("run", "--model", MODEL, "--tasks", "task-right", "-v", *where),
             cwd=place.tree,
             env=place.environ(play(server)),
             capture_output=True,
@@ -37,6 +37,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
             check=False,
         )
     assert done.returncode == 0, done.stdout + done.stderr
+    (place.root / "stderr.txt").write_text(done.stderr)
     return place
 
 
@@ -124,3 +125,19 @@ def test_a_record_of_another_version_is_named_and_not_read(folder: RunFolder, na
         assert f"{path}:1" in caught.value.message
     finally:
         path.write_text(whole)
+
+
+def test_what_has_a_line_is_not_told_again(folder: RunFolder) -> None:
+    lines, _ = journal.read(folder.journal)
+    assert killed(folder, lines) == []
+
+
+def test_the_log_tells_the_run_and_a_person_can_follow_it(world: World, folder: RunFolder) -> None:
+    lines = [json.loads(line) for line in (folder.root / "log.jsonl").read_text().splitlines()]
+    assert [line["event"] for line in lines] == ["begins", "attempt begins", "attempt ended", "judged", "ends"]
+    ended = lines[2]["data"]
+    assert (ended["validity"], ended["ended"], ended["calls"]) == ("valid", "finished", 4)
+    assert ended["micro_usd"] > 0
+    followed = (world.root / "stderr.txt").read_text()
+    for line in lines:
+        assert f"{line['at']} {line['event']}" in followed

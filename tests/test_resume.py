@@ -116,11 +116,12 @@ def gated(free: int) -> Iterator[tuple[str, Gate]]:
             gate.open()
 
 
-def test_ctrl_c_once_ends_what_is_in_flight_and_nothing_more_is_started(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_first_signal_ends_what_is_in_flight_and_starts_nothing_more(tmp_path: Path, number: int) -> None:
     world = build(tmp_path, RIGHT)
     with gated(1) as (url, gate), begin(world, url, options(world, repeats=3)) as process:
         assert gate.held.wait(90)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         time.sleep(0.3)
         gate.open()
         out, err = process.communicate(timeout=120)
@@ -371,6 +372,20 @@ def test_a_moved_run_can_be_read_and_damage_is_named_while_the_rest_is_read(tmp_
     (moved / "run" / "run.json").write_text('{"run": 1')
     code, _, err = done(world, "", (*table, moved))
     assert (code, str(moved / "run" / "run.json") in err, "mend:" in err) == (2, True, True)
+
+
+def test_a_model_without_a_price_is_a_floor_and_no_budget_is_promised(tmp_path: Path, upstream: str) -> None:
+    world = build(tmp_path, RIGHT)
+    other = [*options(world)]
+    other[other.index(MODEL)] = "chaos-2"
+    code, _, err = done(world, upstream, [*other, "--budget", "5"])
+    assert (code, "no price for chaos-2" in err, "mend:" in err) == (2, True, True)
+    assert not world.run.exists()
+    code, out, err = done(world, upstream, other)
+    assert code == 0, out + err
+    assert "its cost is a floor" in err
+    assert "$0.00 or more" in err
+    assert "at least $0.00" in out
 
 
 def test_every_end_of_an_agent_is_valid_and_told(tmp_path: Path) -> None:
