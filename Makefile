@@ -18,7 +18,7 @@ BUDGET ?=
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
 	@echo
-	@echo "  make eval takes MODEL=id PROMPT=file TASKS=a,b AGENTS=a,b REPEATS=n SANDBOX=auto|bubblewrap BUDGET=usd"
+	@echo "  make eval takes MODEL=id PROMPT=file TASKS=a,b AGENTS=a,b REPEATS=n SANDBOX=auto|docker|bubblewrap BUDGET=usd"
 
 eval: $(READY) ## run the agents on the tasks and print the table (no key: the reference agents)
 	@$(BIN)/harness run --repeats $(REPEATS) --sandbox $(SANDBOX) \

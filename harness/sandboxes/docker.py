@@ -19,6 +19,7 @@ import secrets
 import socket
 import struct
 import threading
+import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import IO, Any, cast
@@ -79,7 +80,9 @@ class Docker:
         return "see `harness doctor`; or use --sandbox bubblewrap"
 
     def _launch(self, spec: SandboxSpec, deadline: Deadline) -> _Body:
+        began = time.monotonic()
         image = self._images.image(spec.toolchain, spec.template)
+        deadline.extend(time.monotonic() - began)
         client = self._engine.client(min(CALL_S, deadline.remaining()))
         made = ""
         try:

@@ -118,11 +118,13 @@ def explained(error: Exception) -> str:
     """One line: what the daemon said, or what hindered asking it."""
     if isinstance(error, APIError):
         return str(error.explanation or error).strip().splitlines()[0]
-    cause: BaseException = error
-    while cause.__context__ is not None and not isinstance(cause, OSError | APIError):
-        cause = cause.__context__
-    text = getattr(cause, "strerror", None) or str(error)
-    return str(text).strip().splitlines()[0]
+    causes: list[BaseException] = [error]
+    while (deeper := causes[-1].__cause__ or causes[-1].__context__) is not None:
+        causes.append(deeper)
+    for cause in reversed(causes):
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror
+    return str(error).strip().splitlines()[0]
 
 
 # --- whose container it is ----------------------------------------------------------------------------------------

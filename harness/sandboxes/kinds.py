@@ -1,0 +1,48 @@
+"""Which kind of sandbox a run gets: what was asked for, or the stronger of what is there, and never in silence.
+
+A daemon alone is not enough for `auto`: without a base image on it, the first thing that a new user sees would be a
+long download, or a failing one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from harness.core.errors import Failure, UsageError
+from harness.sandboxes.bubblewrap import Bubblewrap
+from harness.sandboxes.docker import Docker
+from harness.sandboxes.engine import Engine
+from harness.sandboxes.images import DEFAULT_BASE, Images
+from harness.sandboxes.toolchain import Store
+
+KINDS = ("auto", "bubblewrap", "docker")
+BASE = "HARNESS_DOCKER_BASE"
+
+Say = Callable[[str], None]
+
+
+def make(
+    kind: str, store: Store, toolchains: Path, environ: Mapping[str, str], say: Say, run: str = ""
+) -> Docker | Bubblewrap:
+    """A provider of the kind that was asked for; `UsageError` where it cannot be had."""
+    if kind == "bubblewrap":
+        return Bubblewrap(store)
+    if kind == "docker":
+        engine = Engine(environ)
+        return Docker(engine, images(engine, store, toolchains, environ, say), run)
+    try:
+        engine = Engine(environ)
+        found = images(engine, store, toolchains, environ, say)
+        if found.base_id() is not None:
+            return Docker(engine, found, run)
+        why = f"the Docker daemon does not hold the base image {found.base} (docker pull {found.base})"
+    except (UsageError, Failure) as error:
+        why = error.message
+    say(f"sandboxes: bubblewrap, because {why}")
+    return Bubblewrap(store)
+
+
+def images(engine: Engine, store: Store, toolchains: Path, environ: Mapping[str, str], say: Say) -> Images:
+    """The images of an engine on the base that the environment names."""
+    return Images(engine, store, toolchains, environ.get(BASE) or DEFAULT_BASE, say)
