@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from harness.core.errors import Cause, Failure
@@ -296,7 +297,7 @@ class TrialResult:
     def attempt(self) -> AttemptLine | None:
         return self.attempts[-1] if self.attempts else None
 
-    @property
+    @cached_property
     def validity(self) -> Validity:
         """Whether this trial stands among the valid ones; what has not happened yet does not."""
         if self.attempt is None:
@@ -307,14 +308,14 @@ class TrialResult:
             return Validity(cause=Cause.CANCELLED, detail="not graded yet")
         return self.verdict.validity
 
-    @property
+    @cached_property
     def accepted(self) -> bool:
         return self.validity.valid and self.verdict is not None and self.verdict.accepted
 
     @property
     def cost(self) -> Cost:
         """Of all attempts."""
-        return sum((attempt.cost for attempt in self.attempts), Cost())
+        return spent([self])
 
     @property
     def usage(self) -> Usage:
@@ -322,12 +323,23 @@ class TrialResult:
         return sum((attempt.usage for attempt in self.attempts), Usage())
 
 
+def spent(results: Iterable[TrialResult]) -> Cost:
+    """What all attempts of these trials cost."""
+    costs = [attempt.cost for result in results for attempt in result.attempts]
+    return Cost(micro_usd=sum(cost.micro_usd for cost in costs), complete=all(cost.complete for cost in costs))
+
+
+def tokens(results: Iterable[TrialResult]) -> int:
+    """What all attempts of these trials used."""
+    return sum(attempt.usage.total for result in results for attempt in result.attempts)
+
+
 def trial_results(manifest: RunManifest, lines: Iterable[JournalLine]) -> tuple[TrialResult, ...]:
     """Every planned trial, in planned order, whatever the journal says or lacks about it."""
     attempts: dict[str, dict[int, AttemptLine]] = {}
     verdicts: dict[tuple[str, int], VerdictLine] = {}
     for line in lines:
-        if isinstance(line, AttemptLine):
+        if line.type == "attempt":
             attempts.setdefault(line.trial, {})[line.attempt] = line
         else:
             verdicts[line.trial, line.attempt] = line

@@ -11,13 +11,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 from harness.core.digest import digest
 from harness.core.errors import UsageError
 from harness.core.records import Cost
 from harness.core.runs import Arm, RunManifest
-from harness.core.scores import TrialResult, clause_score, rule_counts
+from harness.core.scores import TrialResult, clause_score, rule_counts, spent, tokens
 from harness.report.paired import (
     MOST_FLIPPED,
     Difference,
@@ -48,7 +49,7 @@ class Side:
     results: tuple[TrialResult, ...]
     floors: Floors
 
-    @property
+    @cached_property
     def valid(self) -> list[TrialResult]:
         return [result for result in self.results if result.validity.valid]
 
@@ -354,21 +355,22 @@ class Tally:
     trials: dict[str, Cell] = field(default_factory=dict)
     """Task -> trials that kept it, trials that had an opportunity."""
 
-    def add(self, task: str, kept: int, opportunities: int) -> None:
-        """Count one trial."""
+    def add(self, task: str, kept: int, opportunities: int, times: int) -> None:
+        """Count `times` trials that came out alike."""
         passes, total = self.trials.get(task, (0, 0))
-        self.trials[task] = passes + (kept == opportunities), total + 1
-        self.kept += kept
-        self.opportunities += opportunities
+        self.trials[task] = passes + times * (kept == opportunities), total + times
+        self.kept += times * kept
+        self.opportunities += times * opportunities
 
 
 def tallies(side: Side) -> dict[str, Tally]:
     """Rule -> what it came to, over valid trials."""
     found: dict[str, Tally] = {}
-    for result in side.valid:
-        for rule, (kept, opportunities) in rule_counts(result.verdict.rules if result.verdict else "").items():
+    alike = Counter((result.planned.task, result.verdict.rules) for result in side.valid if result.verdict)
+    for (task, rules), times in alike.items():
+        for rule, (kept, opportunities) in rule_counts(rules).items():
             if opportunities:
-                found.setdefault(rule, Tally()).add(result.planned.task, kept, opportunities)
+                found.setdefault(rule, Tally()).add(task, kept, opportunities, times)
     return found
 
 
@@ -402,8 +404,8 @@ def _total(found: Sequence[Cell]) -> Cell:
 
 def _spent(side: Side) -> Spent:
     return Spent(
-        cost=sum((result.cost for result in side.results), Cost()),
-        tokens=sum(result.usage.total for result in side.results),
+        cost=spent(side.results),
+        tokens=tokens(side.results),
         wall_s=sum(attempt.wall_s for result in side.results for attempt in result.attempts),
         trials=len(side.results),
     )

@@ -12,6 +12,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from pydantic import JsonValue
 
@@ -19,8 +20,8 @@ from harness.core.digest import digest
 from harness.core.errors import UsageError
 from harness.core.plugins import unknown
 from harness.core.records import Cost
-from harness.core.runs import AttemptLine, JournalLine, PlannedTask, RunManifest, VerdictLine
-from harness.core.scores import TrialResult, clause_score, trial_results
+from harness.core.runs import AttemptLine, JournalLine, RunManifest, VerdictLine
+from harness.core.scores import TrialResult, clause_score, spent, tokens, trial_results
 from harness.report.stats import Cell, Estimate, Interval, estimate, mde
 from harness.report.text import code_span, one_line
 from harness.store.overrides import Override
@@ -31,6 +32,8 @@ Floors = Mapping[str, Mapping[str, float]]
 LEAST_COVERAGE_PERCENT = 95
 INVALID_RUN = 3
 LONGEST_REASON = 1000
+MOST_REASONS = 500
+"""Trials that a page gives a reason for."""
 SHORT = 12
 """Hex digits that a reader needs of a digest."""
 
@@ -91,7 +94,7 @@ class Table:
     def planned(self) -> int:
         return len(self.results)
 
-    @property
+    @cached_property
     def valid(self) -> int:
         return sum(result.validity.valid for result in self.results)
 
@@ -124,11 +127,12 @@ def summarise(
     """The table of a run from its plan and its journal, to which `overrides` were applied."""
     lines = list(lines)
     results = trial_results(manifest, lines)
-    before = trial_results(manifest.model_copy(update={"trials": manifest.superseded}), lines)
+    old = manifest.model_copy(update={"trials": manifest.superseded})
+    before = trial_results(old, lines) if manifest.superseded else ()
     rows = tuple(
         _row(arm.name, _of_arm(arm.name, results), _of_arm(arm.name, before), floors or {}) for arm in manifest.arms
     )
-    informative = sum(_informative(task, results) for task in manifest.tasks)
+    informative = _informative(results)
     return Table(manifest, results, rows, informative, before, overrides)
 
 
@@ -212,8 +216,8 @@ def _row(arm: str, results: Sequence[TrialResult], before: Sequence[TrialResult]
         ),
         estimate=estimate(list(_cells(valid).values())),
         causes=_causes(results),
-        cost=sum((result.cost for result in (*results, *before)), Cost()),
-        tokens=sum(result.usage.total for result in (*results, *before)),
+        cost=spent((*results, *before)),
+        tokens=tokens((*results, *before)),
         wall_s=sum(attempt.wall_s for result in (*results, *before) for attempt in result.attempts),
     )
 
@@ -234,10 +238,10 @@ def _cells(valid: Iterable[TrialResult]) -> dict[str, Cell]:
     return cells
 
 
-def _informative(task: PlannedTask, results: Iterable[TrialResult]) -> bool:
-    """Whether arms or trials differ on this task at all."""
-    outcomes = {result.accepted for result in results if result.planned.task == task.id and result.validity.valid}
-    return len(outcomes) == 2
+def _informative(results: Iterable[TrialResult]) -> int:
+    """Tasks on which arms or trials differ at all."""
+    outcomes = {(result.planned.task, result.accepted) for result in results if result.validity.valid}
+    return len(outcomes) - len({task for task, _ in outcomes})
 
 
 # --- forms -------------------------------------------------------------------------------------------------------
@@ -388,10 +392,12 @@ def _not_accepted(table: Table, quote: Callable[[str], str]) -> str:
     if not missing:
         return "Every planned trial was accepted."
     lines = [f"Not accepted, {len(missing)} of {table.planned} planned trials:\n"]
-    for result in missing:
+    for result in missing[:MOST_REASONS]:
         planned = result.planned
         name = f"{planned.trial[:8]} {planned.arm} {planned.task} #{planned.repeat}"
         lines.append(f"- {one_line(name)}: {quote(why_not(result))}")
+    if len(missing) > MOST_REASONS:
+        lines.append(f"- {len(missing) - MOST_REASONS} more; `harness export csv` has them all")
     return "\n".join(lines)
 
 

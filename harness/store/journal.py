@@ -7,11 +7,14 @@ and not a run.
 
 from __future__ import annotations
 
+import gc
+import io
 import json
 import os
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -71,7 +74,18 @@ class Journal:
 
 def read(path: Path) -> tuple[list[JournalLine], list[Damage]]:
     """Lines of a journal in order; a torn last line is what a killed writer leaves and is no damage."""
-    return _parse(path, _whole(path.read_bytes()) if path.exists() else b"", _LINES)
+    if not path.exists():
+        return [], []
+    with path.open("rb") as file:
+        found = _parse(path, _whole_lines(file), _LINES)
+    # They live as long as the command does: no sweep needs to look at them.
+    gc.freeze()
+    return found
+
+
+def _whole_lines(file: Iterable[bytes]) -> Iterator[bytes]:
+    """Line by line, so that a large journal is never in memory twice; a torn last line is left out."""
+    return (text for text in file if text.endswith(b"\n") or _whole(text))
 
 
 def _mend_tail(path: Path) -> None:
@@ -86,11 +100,11 @@ def _mend_tail(path: Path) -> None:
 
 def _whole(data: bytes) -> bytes:
     """`data` without a torn last line; a last line that lost nothing but its newline is whole."""
-    head, newline, tail = data.rpartition(b"\n")
+    end = data.rfind(b"\n") + 1
     try:
-        json.loads(tail)
+        json.loads(data[end:])
     except ValueError:
-        return head + newline
+        return data[:end]
     return data
 
 
@@ -134,26 +148,39 @@ def read_events(path: Path) -> tuple[list[Event], list[Damage]]:
     """Events in order; here a torn last line is damage, because a sealed attempt has none."""
     if not path.exists():
         return [], [Damage(path, 0, "missing")]
-    return _parse(path, path.read_bytes(), _EVENTS)
+    return _parse(path, io.BytesIO(path.read_bytes()), _EVENTS)
 
 
-def _parse(path: Path, data: bytes, adapter: TypeAdapter[LineT]) -> tuple[list[LineT], list[Damage]]:
+def _parse(path: Path, texts: Iterable[bytes], adapter: TypeAdapter[LineT]) -> tuple[list[LineT], list[Damage]]:
     found: list[LineT] = []
     damages: list[Damage] = []
-    for number, text in enumerate(data.split(b"\n"), 1):
-        if not text:
-            continue
-        try:
-            line = adapter.validate_json(text)
-        except ValidationError as error:
-            damages.append(Damage(path, number, _reason(error)))
-            continue
-        if line.schema_version == SCHEMA_VERSION:
-            found.append(line)
-        else:
-            reason = f"schema version {line.schema_version}, this harness reads {SCHEMA_VERSION}"
-            damages.append(Damage(path, number, reason))
+    with _no_sweeps():
+        for number, text in enumerate(texts, 1):
+            if text == b"\n":
+                continue
+            try:
+                line = adapter.validate_json(text)
+            except ValidationError as error:
+                damages.append(Damage(path, number, _reason(error)))
+                continue
+            if line.schema_version == SCHEMA_VERSION:
+                found.append(line)
+            else:
+                reason = f"schema version {line.schema_version}, this harness reads {SCHEMA_VERSION}"
+                damages.append(Damage(path, number, reason))
     return found, damages
+
+
+@contextmanager
+def _no_sweeps() -> Iterator[None]:
+    """Records hold no cycles, but a hundred thousand of them make the collector search all of them again and again."""
+    running = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if running:
+            gc.enable()
 
 
 def _reason(error: ValidationError) -> str:

@@ -103,7 +103,7 @@ def _decisive(lines: Iterable[JournalLine]) -> dict[tuple[str, int], VerdictLine
     verdicts: dict[tuple[str, int], VerdictLine] = {}
     for line in lines:
         last[line.trial] = max(last.get(line.trial, 0), line.attempt)
-        if isinstance(line, VerdictLine):
+        if line.type == "verdict":
             verdicts[line.trial, line.attempt] = line
     return {key: line for key, line in verdicts.items() if last[key[0]] == key[1] and line.validity.valid}
 

@@ -56,7 +56,7 @@ FormT = TypeVar("FormT", _Reserve, _Exchange)
 
 def killed(folder: RunFolder, lines: Iterable[JournalLine]) -> list[AttemptLine]:
     """A line for every attempt that left a folder and no line, in the order of their names; nothing is written."""
-    known = {(line.trial, line.attempt) for line in lines if isinstance(line, AttemptLine)}
+    known = {(line.trial, line.attempt) for line in lines if line.type == "attempt"}
     return [_line(folder, *attempt) for attempt in _attempts(folder.root / "trials") if attempt not in known]
 
 
