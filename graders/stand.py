@@ -20,7 +20,7 @@ from pydantic import JsonValue
 
 from graders.channel import Request
 from harness.core.deadline import Deadline
-from harness.core.errors import Cause, Failure
+from harness.core.errors import Cause, Failure, LimitReached
 from harness.core.ports import CONTROL, Address, Case, Lab, Process, Sandbox, SandboxSpec
 from harness.core.records import Tree
 from harness.core.task import PEER_PORTS
@@ -89,6 +89,17 @@ class Stand:
         boxes = [*self._servers.values(), *(box for box, _ in self._services.values())]
         for box in boxes + ([self._peers[0]] if self._peers else []):
             box.run(["true"], deadline=Deadline(FAULT_S))
+
+    def took_too_much(self) -> str | None:
+        """What the delivery's servers or services ended of, where that was a limit that what runs in them went over."""
+        for box in [*self._servers.values(), *(box for box, _ in self._services.values())]:
+            try:
+                box.run(["true"], deadline=Deadline(FAULT_S))
+            except LimitReached as reached:
+                return reached.message
+            except Failure:
+                continue
+        return None
 
     def _command(self, box: Sandbox, argv: tuple[str, ...], seconds: float) -> str | None:
         if not argv:

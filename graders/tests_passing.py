@@ -75,7 +75,21 @@ class _Run:
         """Stage -> how long it took, as far as it came."""
 
     def judge(self) -> tuple[Stage, str, Judged]:
-        """(stage that failed or "behaves", detail, what the judge says)."""
+        """(stage that failed or "behaves", detail, what the judge says).
+
+        A delivery that takes its own server or database down by memory fails the stage it was at, at the latest "ready":
+        what it can cause is a score and no gap.
+        """
+        try:
+            return self._judge()
+        except Failure:
+            taken = self._stand.took_too_much()
+            if taken is None:
+                raise
+            early = next(stage for stage in STAGES if stage not in self.seconds)
+            return early if early in ("installs", "migrates") else "ready", taken, Judged(False, "", {})
+
+    def _judge(self) -> tuple[Stage, str, Judged]:
         process = self._start()
         nothing = Judged(False, "", {})
         with self._timed("installs"):

@@ -47,17 +47,17 @@ class FakeProcess:
 
 @dataclass
 class FakeBox:
-    """A sandbox of one role. `dead`: its runner has ended, so every request is a failure of the sandbox."""
+    """A sandbox of one role. `dead`: its runner has ended, and every request fails by that."""
 
     lab: FakeLab
     role: str
     kind: str = "fake"
-    dead: bool = False
+    dead: Failure | None = None
     ran: list[list[str]] = field(default_factory=list)
 
     def run(self, argv: list[str], **_: object) -> Executed:
-        if self.dead:
-            raise Failure(Cause.SANDBOX, "run: the sandbox has ended")
+        if self.dead is not None:
+            raise self.dead
         self.ran.append(argv)
         return Executed(0, b"0", b"")
 
@@ -67,7 +67,7 @@ class FakeBox:
         nonce = (env or {})["JUDGE_NONCE"]
         self.lab.judge = FakeProcess(self.lab.script(nonce), self.lab.status, self.lab.hangs)
         for role in self.lab.die:
-            self.lab.boxes[role].dead = True
+            self.lab.boxes[role].dead = self.lab.of
         return self.lab.judge
 
     def put(self, root: str, files: object) -> None:
@@ -87,6 +87,8 @@ class FakeLab:
     hangs: bool = False
     die: tuple[str, ...] = ()
     """Roles whose runner ends once the judge has started."""
+    of: Failure = Failure(Cause.SANDBOX, "run: the sandbox has ended")  # noqa: RUF009 - never changed
+    """What they end of."""
     full: tuple[str, ...] = ()
     """Roles whose disk takes no files."""
     missing: tuple[str, ...] = ()

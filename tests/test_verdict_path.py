@@ -17,7 +17,7 @@ from graders.manifest import manifest
 from graders.stand import stand
 from graders.tests_passing import TestsPassing
 from harness.compose import ROOT
-from harness.core.errors import Cause, Failure
+from harness.core.errors import Cause, Failure, LimitReached
 from harness.core.ports import Case
 from harness.core.records import Outcome
 from harness.core.task import Task
@@ -106,6 +106,16 @@ def test_a_fault_of_ours_is_never_a_score(task: Task, name: str, lab: FakeLab, c
         TestsPassing().grade(grade(task, lab))
     assert caught.value.cause is cause
     assert sorted(lab.closed) == sorted(lab.boxes), "a sandbox was left open"
+
+
+@pytest.mark.parametrize("role", ["server", "services"])
+def test_memory_that_the_delivery_took_is_a_score(task: Task, role: str) -> None:
+    lab = FakeLab(lambda nonce: good(nonce)[:4], status=1, die=(role,), of=LimitReached("memory", "went over 2 GB"))
+    given = TestsPassing().grade(grade(task, lab))
+    assert {check.outcome for check in given.checks} == {Outcome.FAIL}
+    assert {check.reason for check in given.checks} == {"stage:ready"}
+    assert "went over 2 GB" in given.checks[0].findings[0].message
+    assert sorted(lab.closed) == ["judge", "server", "services"]
 
 
 def test_a_request_is_carried_out_and_answered_in_turn(task: Task) -> None:
