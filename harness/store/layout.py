@@ -225,7 +225,9 @@ def hold(results: Path) -> Iterator[None]:
 def lock(folder: Path) -> Iterator[None]:
     """Hold the folder for this process; `UsageError` while another one holds it."""
     file = _lock_file(folder)
-    with file.open("a") as held:
+    with writing(file):
+        opened = file.open("a")
+    with opened as held:
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

@@ -17,7 +17,7 @@ from typing import BinaryIO
 from pydantic import JsonValue
 
 from harness.core.records import SCHEMA_VERSION, Record
-from harness.store.layout import json_bytes, write_all
+from harness.store.layout import json_bytes, write_all, writing
 
 
 class LogLine(Record):
@@ -61,7 +61,9 @@ class RunLog:
     @contextlib.contextmanager
     def opened(self, path: Path) -> Iterator[None]:
         """Write to `path` while this is open."""
-        with path.open("ab", buffering=0) as file:
+        with writing(path):
+            opened = path.open("ab", buffering=0)
+        with opened as file:
             with self._lock:
                 self._file = file
                 self._flush()
