@@ -77,8 +77,8 @@ class _Run:
     def judge(self) -> tuple[Stage, str, Judged]:
         """(stage that failed or "behaves", detail, what the judge says).
 
-        A delivery that takes its own server or database down by memory fails the stage it was at, at the latest "ready":
-        what it can cause is a score and no gap.
+        A delivery that takes its own server or database down by memory fails the stage it was at, at the latest
+        "ready": what it can cause is a score and no gap.
         """
         try:
             return self._judge()
