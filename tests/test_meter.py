@@ -50,6 +50,28 @@ def test_caps_hold_whatever_is_under_way(work: list[list[tuple[int, int]]], cap:
     assert run.reserved == sum(purse.reserved for purse in purses) == 0
 
 
+@settings(deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 300), st.integers(0, 100), st.integers(0, 100), st.booleans()), max_size=40),
+    st.integers(0, 2_000),
+)
+def test_what_broken_calls_really_cost_stays_below_the_runs_cap(
+    calls: list[tuple[int, int, int, bool]], cap: int
+) -> None:
+    """Whatever a provider charges beyond what a broken call told, up to its worst case."""
+    run = Purse(cap)
+    purse, charged = Purse(None, run), 0
+    for worst, told_share, more_share, broken in calls:
+        if purse.reserve(worst) is not None:
+            continue
+        told = worst * told_share // 100
+        beyond = (worst - told) * more_share // 100 if broken else 0
+        purse.settle(worst, told, worst - told if broken else 0)
+        charged += told + beyond
+        assert charged <= cap
+        assert run.spent + run.unsettled + run.reserved <= cap
+
+
 class HesitantPurse(Purse):
     """Lets every other thread run between finding room and taking it."""
 

@@ -24,7 +24,7 @@ from chaos.world import MODEL, World, build, script
 from harness.models.script import Turn
 from harness.models.serve import Fault, PlayerServer
 
-pytestmark = pytest.mark.sandbox
+pytestmark = [pytest.mark.sandbox, pytest.mark.slow]
 
 RIGHT = ("right",)
 
