@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -18,8 +18,33 @@ from harness.sandboxes.services import Services
 from harness.sandboxes.toolchain import Store, default_root
 
 ROOT = Path(__file__).parent.parent
+
+
+def docker(store: Store) -> SandboxProvider:
+    """Containers on the daemon that DOCKER_HOST names."""
+    from harness.sandboxes import kinds
+
+    return kinds.make("docker", store, ROOT / "toolchains", os.environ, print)
+
+
+def has_docker() -> bool:
+    """Whether the daemon of DOCKER_HOST answers and holds a base; HARNESS_TEST_DOCKER=1 demands that it does."""
+    demanded = os.environ.get("HARNESS_TEST_DOCKER") == "1"
+    if demanded or "DOCKER_HOST" not in os.environ:
+        return demanded
+    from harness.sandboxes import kinds
+
+    store = Store(default_root(dict(os.environ)), ROOT / "toolchains")
+    return kinds.make("auto", store, ROOT / "toolchains", os.environ, print).kind == "docker"
+
+
 KINDS: dict[str, Callable[[Store], SandboxProvider]] = {"bubblewrap": Bubblewrap}
+if has_docker():
+    KINDS["docker"] = docker
 """Every kind of sandbox; each has to pass the whole contract."""
+OWN_PROCESSES = {"bubblewrap": 2, "docker": 1}
+"""How many processes of this machine are the sandbox itself, before any command."""
+INSIDE_UID = {"bubblewrap": "1000", "docker": "10001"}
 
 Open = Callable[..., Sandbox]
 
@@ -75,7 +100,7 @@ def shell(box: Sandbox, script: str, seconds: float = 20.0, **options: object) -
 
 
 def on_host(word: str) -> dict[int, str]:
-    """Processes of this machine below, and with, those whose command line holds `word`: pid -> start time."""
+    """Processes of this machine with `word` in their command line or environment, and all below: pid -> start time."""
     parents: dict[int, int] = {}
     starts: dict[int, str] = {}
     found: set[int] = set()
@@ -85,6 +110,8 @@ def on_host(word: str) -> dict[int, str]:
             line = (path / "cmdline").read_bytes()
         except OSError:
             continue
+        with suppress(OSError):
+            line += (path / "environ").read_bytes()
         pid = int(path.name)
         parents[pid], starts[pid] = int(fields[1]), fields[19]
         if re.search(re.escape(word.encode()), line) and pid != os.getpid():

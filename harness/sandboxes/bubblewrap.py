@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import IO
 
 from harness.core.deadline import Deadline
-from harness.core.errors import Cause, Failure, UsageError
+from harness.core.errors import Cause, Failure
 from harness.core.ports import SandboxSpec
 from harness.sandboxes import seccomp
 from harness.sandboxes.limits import Group, Groups
@@ -334,22 +334,6 @@ class _Body:
         return self._errors.read(2000).decode("utf-8", "replace").strip()
 
 
-PROBE = """
-import json, os, socket
-found = []
-if os.getuid() == 0: found.append("it runs as root")
-for path in ("/proc/sys/kernel/core_pattern", "/usr/bin/env", "/etc/passwd"):
-    try:
-        os.close(os.open(path, os.O_WRONLY)); found.append(f"it can write {path}")
-    except OSError: pass
-if [name for name in os.listdir("/sys/class/net") if name != "lo"] if os.path.isdir("/sys/class/net") else []:
-    found.append("it has a network interface")
-try:
-    socket.create_connection(("192.0.2.1", 9), timeout=0.5); found.append("it reaches the network")
-except OSError: pass
-if sum(name.isdigit() for name in os.listdir("/proc")) > 8: found.append("it sees the host's processes")
-print(json.dumps(found))
-"""
 MENDS = (
     ("/proc/sys/user/max_user_namespaces", "0", "sysctl user.max_user_namespaces=10000"),
     ("/proc/sys/kernel/unprivileged_userns_clone", "0", "sysctl kernel.unprivileged_userns_clone=1"),
@@ -360,27 +344,6 @@ MENDS = (
     ),
 )
 """(switch, value that refuses user namespaces, command that allows them; as root)."""
-
-
-def preflight(provider: Bubblewrap, toolchain: str) -> None:
-    """Prove on this machine that a sandbox isolates; `UsageError` with the reason and the mend when it does not."""
-    try:
-        box = provider.open(SandboxSpec(role="judge", toolchain=toolchain), Deadline(30.0))
-    except Failure as failure:
-        raise UsageError(
-            f"this machine cannot isolate an agent: {failure.message}", where="sandbox bubblewrap", mend=provider.mend()
-        ) from failure
-    try:
-        done = box.run(["python", "-I", "-c", PROBE], deadline=Deadline(20.0))
-        found = json.loads(done.stdout) if done.exit_code == 0 else [done.stderr.decode("utf-8", "replace")[-300:]]
-    finally:
-        box.close()
-    if found:
-        raise UsageError(
-            f"the sandbox does not isolate: {'; '.join(found)}",
-            where="sandbox bubblewrap",
-            mend="do not run agents on this machine; please report this",
-        )
 
 
 def _maps_few_users() -> bool:
