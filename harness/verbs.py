@@ -187,7 +187,7 @@ def _carry_out(
         journal.Journal(folder.journal) as written,
         log.opened(folder.root / LOG),
         progress.following(folder.manifest, len(needed), workshop.gateway.waited_s),
-        stopped_by_signals(pool.stop, progress.say),
+        stopped_by_signals(pool.stop),
     ):
         log.write("begins", {"run": folder.manifest.run, "owed": len(needed), "planned": len(todo)})
         try:

@@ -6,11 +6,12 @@ caught by handlers, because an exception between two lines of the journal's writ
 
 from __future__ import annotations
 
+import os
 import queue
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import FrameType
 from typing import Generic, TypeVar
@@ -97,7 +98,7 @@ class Pool(Generic[Item, Line]):
 
 
 @contextmanager
-def stopped_by_signals(stop: Callable[[], bool], say: Callable[[str], None]) -> Iterator[None]:
+def stopped_by_signals(stop: Callable[[], bool]) -> Iterator[None]:
     """While this is open, the first SIGINT or SIGTERM calls `stop` and the second raises `KeyboardInterrupt`.
 
     Outside the main thread signals stay as they are.
@@ -109,7 +110,9 @@ def stopped_by_signals(stop: Callable[[], bool], say: Callable[[str], None]) -> 
     def caught(number: int, frame: FrameType | None) -> None:
         if stop():
             raise KeyboardInterrupt
-        say("stopping: what is in flight ends first; once more leaves at once")
+        # Straight to the descriptor: whoever was interrupted may be printing, or hold a printer's lock.
+        with suppress(OSError):
+            os.write(2, b"stopping: what is in flight ends first; once more leaves at once\n")
 
     before = {number: signal.signal(number, caught) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
