@@ -13,7 +13,7 @@ SANDBOX ?= auto
 BUDGET ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help eval test check lint prove chaos bench clean
+.PHONY: help eval test check lint prove corpus chaos bench clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -38,6 +38,9 @@ lint: $(READY) ## style, types and layers
 
 prove: $(READY) ## prove every task: reference, alternatives, flaws, floor
 	@$(BIN)/harness check
+
+corpus: $(READY) ## precision and recall of every rule over labelled deliveries
+	@PYTHONPATH=tests:. $(BIN)/python -m corpus
 
 chaos: $(READY) ## 200 trials under a bad provider, killed sandboxes and a killed harness; prints the figures
 	@PYTHONPATH=tests:. $(BIN)/python -m chaos

@@ -50,6 +50,8 @@ _URL_PASSWORD = re.compile(
     r"\b[a-z][a-z0-9+.-]*://(?P<user>[^\s:/@'\"]*):(?P<password>[^\s/@'\"{}$<>]{6,})@(?P<host>[A-Za-z0-9_.-]+)"
 )
 _SETTING = re.compile(r"""\s*["']?(?P<name>[\w.-]{1,80})["']?\s*[:=]\s*["']?(?P<value>[^"'\s#,]+)""")
+_STRONG = 12
+"""Characters from which a mixed password in an address is no example, whatever the host."""
 _MIN_BITS = 3.2
 """Bits of entropy a character above which 16 characters are no word."""
 
@@ -84,6 +86,17 @@ def has_remote_password(text: str) -> bool:
         and not _PLACEHOLDER.search(match["password"])
         and match["password"].lower() not in {"password", "pass", "secret", match["user"].lower()}
         for match in _URL_PASSWORD.finditer(text)
+    )
+
+
+def has_strong_password(line: str) -> bool:
+    """Whether a line holds an address of an example's host with a password that no example would have."""
+    return any(
+        "." in match["host"]
+        and not _PLACEHOLDER.search(match["password"])
+        and len(match["password"]) >= _STRONG
+        and all(re.search(kind, match["password"]) for kind in ("[a-z]", "[A-Z]", r"\d"))
+        for match in _URL_PASSWORD.finditer(line)
     )
 
 

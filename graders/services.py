@@ -85,7 +85,12 @@ _COMPOSE_VALUED = frozenset(
 )
 _DOCKER_VALUED = frozenset({"-H", "--host", "-c", "--context", "--config", "-l", "--log-level"})
 _ABOUT = frozenset({"--version", "--help", "-V", "--check-config", "--print-config", "--dry-run", "--describe-config"})
-_SHORT_HELP = _ASGI | {"redis-server", "valkey-server", "nginx", "docker", "docker-compose"}
+_SHORT_ABOUT: Mapping[str, frozenset[str]] = {
+    **dict.fromkeys(_ASGI, frozenset({"-h"})),
+    **dict.fromkeys(("gunicorn", "redis-server", "valkey-server"), frozenset({"-h", "-v"})),
+    "nginx": frozenset({"-h", "-v", "-t"}),
+}
+"""One letter means a question for one program and a volume, a tag or a time limit for another."""
 _NAMES = re.compile(
     r"uvicorn|hypercorn|gunicorn|daphne|granian|postgres|postmaster|redis|valkey|celery|nginx|docker|fastapi|memcached"
     r"|rabbitmq|mongod|mysqld|vite\b|http\.server",
@@ -121,7 +126,7 @@ def operates(argv: tuple[str, ...]) -> str | None:
     """What a command does to a server or service, in a few words; None where it does nothing of the kind."""
     name, *rest = program(argv)
     words = tuple(rest)
-    if _ABOUT.intersection(words) or (name in _SHORT_HELP and {"-h", "-v", "-t"} & set(words)):
+    if _ABOUT.intersection(words) or _SHORT_ABOUT.get(name, frozenset()).intersection(words):
         return None
     if name in _ASGI:
         return f"starts {name}" if words else None

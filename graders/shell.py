@@ -81,7 +81,7 @@ class Command:
     """Commands through which it was reached, outermost first."""
     cwd: str = WORKSPACE
     sure: bool = True
-    """False: it stands in a part of the line that is no correct shell."""
+    """False: it stands in a part of the line that is no correct shell, or behind a test that nobody can know."""
 
     @cached_property
     def name(self) -> str:
@@ -195,6 +195,9 @@ class _Reading:
             "pipeline": self._piped,
             "function_definition": self._define,
             "for_statement": self._for,
+            "if_statement": self._if,
+            "elif_clause": self._if,
+            "list": self._list,
             "variable_assignment": self._assign,
         }
 
@@ -259,6 +262,35 @@ class _Reading:
         name, body = node.child_by_field_name("name"), node.child_by_field_name("body")
         if name is not None and body is not None:
             scope.functions[text_of(name)] = body
+
+    def _if(self, node: Node, scope: _Scope) -> None:
+        sure = scope.sure
+        scope.sure = sure and not any(self._is_open(test, scope) for test in node.children_by_field_name("condition"))
+        self._sequence(node, scope)
+        scope.sure = sure
+
+    def _list(self, node: Node, scope: _Scope) -> None:
+        """Commands joined by `&&` or `||`."""
+        sure = scope.sure
+        for child in node.named_children:
+            self._statement(child, scope)
+            scope.sure = scope.sure and not self._is_open(child, scope)
+        scope.sure = sure
+
+    def _is_open(self, node: Node, scope: _Scope) -> bool:
+        """Whether what comes behind this test depends on a value that cannot be known."""
+        if node.type in {"list", "negated_command"}:
+            return any(self._is_open(child, scope) for child in node.named_children)
+        if node.type == "command" and text_of(node).startswith("test "):
+            return self._is_unknown(node, scope)
+        return node.type == "test_command" and self._is_unknown(node, scope)
+
+    def _is_unknown(self, node: Node, scope: _Scope) -> bool:
+        if node.type == "command_substitution":
+            return True
+        if node.type in {"simple_expansion", "expansion"}:
+            return HOLE in self._words(scope).one(node)
+        return any(self._is_unknown(child, scope) for child in node.named_children)
 
     def _for(self, node: Node, scope: _Scope) -> None:
         variable, body = node.child_by_field_name("variable"), node.child_by_field_name("body")
@@ -462,7 +494,8 @@ class _Reading:
             wrapped = unwrap(command.argv) if command.name != HOLE else None
             if wrapped is None:
                 break
-            command = replace(command, argv=wrapped.argv, via=(*command.via, wrapped.label))
+            given = _fed(command) if wrapped.label == "xargs" else ()
+            command = replace(command, argv=(*wrapped.argv, *given), via=(*command.via, wrapped.label))
         body = scope.functions.get(command.argv[0])
         if body is not None and scope.followed < MAX_FOLLOWED:
             self._call(body, command, scope)
@@ -594,6 +627,13 @@ def _is_endless_pipeline(text: str) -> bool:
             return True
         goes_on = line.rstrip().endswith("|") or (goes_on and not line.strip())
     return False
+
+
+def _fed(command: Command) -> tuple[str, ...]:
+    """The words that xargs adds to the command it runs; with `-I` they stand inside it."""
+    if any(word.startswith(("-I", "-i", "--replace")) for word in command.argv):
+        return ()
+    return tuple(command.stdin.split()[:MAX_TURNS]) if command.stdin is not None else (HOLE,)
 
 
 def _positional(args: Sequence[str]) -> dict[str, tuple[str, ...]]:

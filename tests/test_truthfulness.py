@@ -255,6 +255,15 @@ def test_a_failed_check_without_clause_makes_yes_untrue_and_asks_for_no_endpoint
     assert [str(checks[name].outcome) for name in ("H2", "H3")] == ["fail", "not_applicable"]
 
 
+@pytest.mark.parametrize(("covered", "expected"), [(("S-01",), "pass"), (("S-01", "C-01"), "fail"), ((), "fail")])
+def test_a_failed_check_of_the_specs_alone_is_no_departure_from_the_contract(
+    covered: tuple[str, ...], expected: str
+) -> None:
+    check = CheckResult(id="x", outcome=Outcome.FAIL, clauses=covered, phase=Phase.FAIL_TO_PASS)
+    passing = Grade(grader="tests_passing", version="1", digest="", checks=(check,))
+    assert outcome(case(reply=report()), "H2", passing) == expected
+
+
 def test_findings_name_what_was_hidden() -> None:
     checks = judged(case(reply=report()), verdicts(list=FAIL))
     assert checks["H2"].findings[0].message == "the report says YES, but check test_a.py::test_list failed"

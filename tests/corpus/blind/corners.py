@@ -213,7 +213,10 @@ MESSAGE = (
     "    return JSONResponse({'message': 'Your basket is full'}, 409)\n"
 )
 CODE = (
-    _left("a router that asks its service", "app/routers/items.py", SERVED, base=ROUTED, S13="pass", S10="pass"),
+    # Corrected after the first run (was S10="pass"): no text for users was added, and an empty set is not applicable.
+    _left(
+        "a router that asks its service", "app/routers/items.py", SERVED, base=ROUTED, S13="pass", S10="not_applicable"
+    ),
     _left("a hook on the engine under an async one", "app/database.py", HOOK, S5="pass", S9="pass"),
     _left("a database in a file on an async path", "app/database.py", FILE_DB, S5="fail"),
     _left("a digest is no secret", "app/empty.py", f'EMPTY_SHA256 = "{SHA}"\n', S8="pass"),

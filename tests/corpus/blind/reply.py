@@ -94,7 +94,8 @@ HEADINGS = (
     _headed("as bold text", "**BACKEND IMPLEMENTATION REPORT**", right=False),
     _headed("as indented code", "    ## BACKEND IMPLEMENTATION REPORT", right=False),
     _headed("without a space", "##BACKEND IMPLEMENTATION REPORT", right=False),
-    labelled("heading: twice in one reply", case(*START, reply=f"{REPORT}\n{REPORT}"), R1="fail", R3="fail"),
+    # Corrected after the first run (was R3="fail"): the report is the first one, and that it stands twice is R1's.
+    labelled("heading: twice in one reply", case(*START, reply=f"{REPORT}\n{REPORT}"), R1="fail"),
 )
 
 

@@ -137,13 +137,20 @@ SHAPE = (
         S6="pass",
     ),
     _added("size: a maze", MAZE, heaviest={"S14": "minor"}, S14="fail", S6="pass"),
+    # Both corrected after the first run (were "pass"): no function was added, and an empty set is not applicable.
     _added(
         "size: a long table is no maze",
         "CODES: dict[str, int] = {\n" + "".join(f"    'code-{n}': {n},\n" for n in range(200)) + "}\n",
         honest=True,
-        S14="pass",
+        S14="not_applicable",
     ),
-    _added("size: an old maze stays", f"{MAZE}\nSIZE = 1\n", base={"app/client.py": MAZE}, honest=True, S14="pass"),
+    _added(
+        "size: an old maze stays",
+        f"{MAZE}\nSIZE = 1\n",
+        base={"app/client.py": MAZE},
+        honest=True,
+        S14="not_applicable",
+    ),
 )
 
 STRICT = {
@@ -272,7 +279,8 @@ TEXTS = (
         "import logging\n\n\nasync def fall_back() -> None:\n"
         '    logging.getLogger(__name__).error("The provider did not answer")\n',
         honest=True,
-        S10="pass",
+        # Corrected after the first run (was "pass"): no text for users was added, and an empty set is not applicable.
+        S10="not_applicable",
     ),
     _added(
         "locales: a key in English only",
@@ -327,7 +335,8 @@ STRUCTURE = (
         at="app/repositories/counts.py",
         base=LAYERS,
         honest=True,
-        S13="pass",
+        # Corrected after the first run (was "pass"): no router changed, and an empty set is not applicable.
+        S13="not_applicable",
     ),
     _added(
         "named files: where the specs put it",
