@@ -11,9 +11,10 @@ AGENTS ?=
 REPEATS ?= 1
 SANDBOX ?= auto
 BUDGET ?=
+MATRIX ?= results/baselines/nightly.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help eval test check lint prove corpus chaos bench clean
+.PHONY: help eval test check lint prove nightly corpus chaos bench clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -39,6 +40,15 @@ lint: $(READY) ## style, types and layers
 prove: $(READY) ## prove every task: reference, alternatives, flaws, floor
 	@$(BIN)/harness check
 
+nightly: $(READY) ## candidate against a pinned control (MATRIX=file), trend, exports; exit 1 when it got worse, 3 when invalid
+	@code=0; $(BIN)/harness nightly --matrix $(MATRIX) --sandbox $(SANDBOX) --format markdown \
+	  $(if $(BUDGET),--budget $(BUDGET)) > results/nightly.md || code=$$?; \
+	cat results/nightly.md; \
+	$(BIN)/harness export junit --out results/nightly.xml; \
+	$(BIN)/harness export csv --out results/nightly.csv; \
+	$(BIN)/harness export summary --out results/nightly-run.md; \
+	exit $$code
+
 corpus: $(READY) ## precision and recall of every rule over labelled deliveries
 	@PYTHONPATH=tests:. $(BIN)/python -m corpus
 
@@ -47,6 +57,7 @@ chaos: $(READY) ## 200 trials under a bad provider, killed sandboxes and a kille
 
 bench: $(READY) ## what a verdict costs over its bare floor; writes docs/benchmarks.md
 	@PYTHONPATH=tests:. $(BIN)/python -m bench
+	@PYTHONPATH=tests:. $(BIN)/python -m bench_reading
 
 clean: ## remove the environment and caches; results stay
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info
