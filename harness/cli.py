@@ -53,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     _stored_parsers(verbs)
     _check_parser(verbs)
     _prompt_parser(verbs)
+    _machine_parsers(verbs)
     cli_reading.parsers(verbs)
     return parser
 
@@ -155,6 +156,14 @@ def _prompt_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -
     prompt.set_defaults(verb=_prompt)
 
 
+def _machine_parsers(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    doctor = verbs.add_parser("doctor", help="what this machine can do: isolation, limits, disk; what to mend")
+    doctor.add_argument("--format", default="text", choices=("text", "json"), help="default: text")
+    doctor.set_defaults(verb=_doctor)
+    clean = verbs.add_parser("clean", help="remove built images, and containers and folders of killed runs")
+    clean.set_defaults(verb=_clean)
+
+
 def _which(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", nargs="?", help="run (default: the newest)")
     _results(parser)
@@ -235,3 +244,15 @@ def _prompt(parsed: argparse.Namespace) -> int:
     from harness import prompting
 
     return prompting.prompt(parsed)
+
+
+def _doctor(parsed: argparse.Namespace) -> int:
+    from harness import doctor
+
+    return doctor.doctor(parsed)
+
+
+def _clean(parsed: argparse.Namespace) -> int:
+    from harness import doctor
+
+    return doctor.cleaned(parsed)
