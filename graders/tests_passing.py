@@ -26,7 +26,7 @@ from harness.core.errors import Cause, Failure
 from harness.core.ports import Case, Process
 from harness.core.records import CheckResult, Finding, Grade, Outcome, Place
 
-SUITE_S = 420.0
+SUITE_S = 1100.0
 """The judge stops by itself well before: past this it hangs, and that is no fault of the delivery's."""
 
 

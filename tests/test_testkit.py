@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graders.testkit import Api, ProtocolProblem
+from graders.testkit.idle import Idle
 from graders.testkit.strictjson import NotStrictJson, loads
 
 Talk = Callable[[socket.socket], None]
@@ -162,3 +163,48 @@ plain = st.recursive(
 @given(plain)
 def test_strict_json_reads_what_json_writes(value: object) -> None:
     assert loads(json.dumps(value).encode()) == value
+
+
+def in_turn(*talks: Talk) -> Talk:
+    """Each request on one connection is answered by the next talk; then it is closed."""
+
+    def talk(connection: socket.socket) -> None:
+        for number, one in enumerate(talks):
+            if number and not connection.recv(65536):
+                return
+            one(connection)
+
+    return talk
+
+
+def test_a_connection_is_used_again() -> None:
+    idle = Idle()
+    with server(in_turn(answer(b"1"), answer(b"2"))) as port:
+        api = Api("127.0.0.1", port, idle=idle)
+        assert [api.get("/").body for _ in range(2)] == [b"1", b"2"]
+        idle.close()
+
+
+def test_a_connection_that_was_closed_while_idle_is_no_problem() -> None:
+    with server(in_turn(answer(b"1"))) as port:
+        idle = Idle()
+        api = Api("127.0.0.1", port, idle=idle)
+        assert [api.get("/").body for _ in range(3)] == [b"1"] * 3
+        idle.close()
+
+
+def test_a_broken_reply_on_a_used_connection_is_a_problem() -> None:
+    half = b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc"
+    with server(in_turn(answer(b"1"), lambda connection: connection.sendall(half))) as port:
+        api = Api("127.0.0.1", port, idle=Idle())
+        api.get("/")
+        with pytest.raises(ProtocolProblem) as caught:
+            api.get("/")
+    assert caught.value.reason == "protocol"
+
+
+def test_a_connection_that_the_app_wants_closed_is_not_kept() -> None:
+    idle = Idle()
+    with server(in_turn(answer(b"1", "connection: close"))) as port:
+        Api("127.0.0.1", port, idle=idle).get("/")
+    assert idle.take() is None

@@ -20,6 +20,7 @@ from urllib.parse import urlencode
 import h11
 
 from graders.testkit import strictjson
+from graders.testkit.idle import Idle
 from graders.testkit.problems import ProtocolProblem
 
 if TYPE_CHECKING:
@@ -64,14 +65,17 @@ class Reply:
 
 
 class Api:
-    """Speaks HTTP/1.1 to the delivered app; every request has a connection of its own."""
+    """Speaks HTTP/1.1 to the delivered app; with `idle`, requests use connections that earlier ones left."""
 
-    def __init__(self, host: str, port: int, deadline_s: float = DEADLINE_S, end: float = math.inf) -> None:
+    def __init__(
+        self, host: str, port: int, deadline_s: float = DEADLINE_S, end: float = math.inf, idle: Idle | None = None
+    ) -> None:
         self.host = host
         self.port = port
         self.deadline_s = deadline_s
         self.end = end
         """Moment on the monotonic clock past which no request goes on, whatever its own deadline."""
+        self.idle = idle
 
     def websocket(
         self, path: str, headers: Mapping[str, str] | None = None, subprotocols: Sequence[str] = ()
@@ -86,7 +90,7 @@ class Api:
 
     def within(self, seconds: float) -> Api:
         """The same app, with this deadline for every request."""
-        return Api(self.host, self.port, seconds, self.end)
+        return Api(self.host, self.port, seconds, self.end, self.idle)
 
     def get(self, path: str, params: object = None, headers: Mapping[str, str] | None = None) -> Reply:
         """GET with query parameters (a mapping or a list of pairs)."""
@@ -119,7 +123,9 @@ class Api:
         content: bytes | None = None,
     ) -> Reply:
         """Any request; `content` is sent as it is, `json` is encoded."""
-        fields = {"host": f"{self.host}:{self.port}", "accept-encoding": "identity", "connection": "close"}
+        fields = {"host": f"{self.host}:{self.port}", "accept-encoding": "identity"}
+        if self.idle is None:
+            fields["connection"] = "close"
         body = content
         if content is None and json is not None:
             body = jsonlib.dumps(json).encode()
@@ -143,22 +149,50 @@ class _Exchange:
         self.label = f"{method} {target[:200]}"
         self._api = api
         self._end = min(time.monotonic() + api.deadline_s, api.end)
-        self._connection = h11.Connection(our_role=h11.CLIENT, max_incomplete_event_size=HEADER_CAP)
+        self._connection = _connection()
+        self._heard = False
         headers = [(name.encode(), value.encode("utf-8")) for name, value in fields.items()]
         self._request = h11.Request(method=method.encode(), target=target.encode(), headers=headers)
         self._body = body
 
     def run(self) -> Reply:
         try:
-            with socket.create_connection((self._api.host, self._api.port), timeout=self._left()) as sock:
-                self._send(sock)
-                return self._receive(sock)
+            return self._run()
         except TimeoutError as error:
             raise ProtocolProblem("deadline", f"{self.label}: no whole reply in {self._api.deadline_s:g} s") from error
         except OSError as error:
             raise ProtocolProblem("connection", f"{self.label}: {error.strerror or 'connection failed'}") from error
         except h11.RemoteProtocolError as error:
             raise ProtocolProblem("protocol", f"{self.label}: broken HTTP: {error}") from error
+
+    def _run(self) -> Reply:
+        left = self._api.idle.take() if self._api.idle is not None else None
+        if left is not None:
+            try:
+                return self._on(left)
+            except (ConnectionError, h11.RemoteProtocolError):
+                if self._heard:
+                    raise
+                # The app hung up while the connection was idle: nobody has seen this request yet.
+                self._connection = _connection()
+        return self._on(socket.create_connection((self._api.host, self._api.port), timeout=self._left()))
+
+    def _on(self, sock: socket.socket) -> Reply:
+        kept = False
+        try:
+            self._send(sock)
+            reply = self._receive(sock)
+            kept = self._api.idle is not None and self._reusable()
+            return reply
+        finally:
+            if kept and self._api.idle is not None:
+                self._api.idle.keep(sock)
+            else:
+                sock.close()
+
+    def _reusable(self) -> bool:
+        done = self._connection.our_state is h11.DONE and self._connection.their_state is h11.DONE
+        return done and not self._connection.trailing_data[0]
 
     def _left(self) -> float:
         left = self._end - time.monotonic()
@@ -171,6 +205,7 @@ class _Exchange:
         if self._body:
             data += self._connection.send(h11.Data(data=self._body)) or b""
         data += self._connection.send(h11.EndOfMessage()) or b""
+        sock.settimeout(self._left())
         sock.sendall(data)
 
     def _receive(self, sock: socket.socket) -> Reply:
@@ -181,7 +216,9 @@ class _Exchange:
             event = self._connection.next_event()
             if event is h11.NEED_DATA:
                 sock.settimeout(self._left())
-                self._connection.receive_data(sock.recv(65536))
+                data = sock.recv(65536)
+                self._heard = self._heard or bool(data)
+                self._connection.receive_data(data)
             elif isinstance(event, h11.InformationalResponse):
                 informational += 1
                 if informational > INFORMATIONAL_CAP:
@@ -206,3 +243,7 @@ class _Exchange:
         if headers.get("content-encoding", "identity") != "identity":
             raise ProtocolProblem("protocol", f"{self.label}: a content encoding nobody asked for")
         return Reply(self.label, response.status_code, headers, body)
+
+
+def _connection() -> h11.Connection:
+    return h11.Connection(our_role=h11.CLIENT, max_incomplete_event_size=HEADER_CAP)
