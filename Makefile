@@ -44,6 +44,7 @@ nightly: $(READY) ## candidate against a pinned control (MATRIX=file), trend, ex
 	@code=0; $(BIN)/harness nightly --matrix $(MATRIX) --sandbox $(SANDBOX) --format markdown \
 	  $(if $(BUDGET),--budget $(BUDGET)) > results/nightly.md || code=$$?; \
 	cat results/nightly.md; \
+	if [ $$code = 2 ]; then exit 2; fi; \
 	$(BIN)/harness export junit --out results/nightly.xml; \
 	$(BIN)/harness export csv --out results/nightly.csv; \
 	$(BIN)/harness export summary --out results/nightly-run.md; \

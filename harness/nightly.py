@@ -6,6 +6,7 @@ A night is an ordinary run, so it can be shown, resumed and compared like any ot
 from __future__ import annotations
 
 import argparse
+import contextlib
 import fcntl
 import os
 import sys
@@ -28,7 +29,8 @@ def nightly(parsed: argparse.Namespace) -> int:
     taken = parsed.take
     if parsed.matrix is not None:
         before = {path.name for path in runs(results)}
-        code = verbs.run(_as_run(parsed))
+        with contextlib.redirect_stdout(sys.stderr):
+            code = verbs.run(_as_run(parsed))
         if code in (verbs.BUDGET, verbs.INTERRUPTED):
             return code
         taken = next(path.name for path in runs(results) if path.name not in before)
@@ -106,4 +108,5 @@ def _probe(parsed: argparse.Namespace) -> None:
     choice = verbs.chosen_by(parsed)
     first = compose.chosen(choice)[1][0].task.id
     print(f"probe: one trial of each arm on {first}", file=sys.stderr)
-    verbs.run(argparse.Namespace(**{**vars(parsed), "tasks": (first,), "repeats": 1, "name": None}))
+    with contextlib.redirect_stdout(sys.stderr):
+        verbs.run(argparse.Namespace(**{**vars(parsed), "tasks": (first,), "repeats": 1, "name": None}))
