@@ -50,6 +50,9 @@ def managers(tree: Tree) -> dict[str, str]:
     found = {manager: path for path, manager in MANAGERS.items() if _is_file(tree, path)}
     if "poetry" not in found and isinstance(_tool(tree, "poetry").get("dependencies"), dict):
         found["poetry"] = "pyproject.toml"
+    for manager in ("uv", "pdm"):
+        if _tool(tree, manager):
+            found.setdefault(manager, "pyproject.toml")
     return found
 
 

@@ -72,6 +72,7 @@ _COMES_ALONG = frozenset(
 
 _PROJECT = '[project]\nname = "items"\ndependencies = [{deps}]\n'
 _LOCK = 'version = 1\n\n[[package]]\nname = "fastapi"\nversion = "1"\n'
+_TABLED = {**BASE, "pyproject.toml": _PROJECT.format(deps='"fastapi>=0.1"') + "[tool.uv]\npackage = false\n"}
 _REPO = {**BASE, "pyproject.toml": _PROJECT.format(deps='"fastapi>=0.1"'), "uv.lock": _LOCK}
 _MORE = _PROJECT.format(deps='"fastapi>=0.1", "Slow_API"')
 _MORE_LOCKED = f'{_LOCK}\n[[package]]\nname = "slow-api"\nversion = "1"\n'
@@ -99,6 +100,27 @@ class S1:
                 base=_REPO, files={"pyproject.toml": _REPO["pyproject.toml"] + "[tool.poetry.dependencies]\nx = '1'\n"}
             ),
             Outcome.FAIL,
+        ),
+        Example(
+            "a second manager beside one that only its table names",
+            case(
+                base=_TABLED,
+                files={"pyproject.toml": _TABLED["pyproject.toml"] + "[tool.poetry.dependencies]\nx = '1'\n"},
+            ),
+            Outcome.FAIL,
+            findings=1,
+        ),
+        Example(
+            "the first lock of the manager that the table names",
+            case(base=_TABLED, files={"uv.lock": _LOCK}),
+            Outcome.PASS,
+            trap=True,
+        ),
+        Example(
+            "the lock is gone, the manager's table stays",
+            case(base={**_TABLED, "uv.lock": _LOCK}, files={"uv.lock": None}),
+            Outcome.FAIL,
+            severity=Severity.MAJOR,
         ),
         Example(
             "an import that nobody declared",
@@ -206,7 +228,7 @@ def _managers(diff: Diff) -> Iterator[Finding]:
         severity = None if before or requirement_files(diff.base) else Severity.MINOR
         yield _finding(path, f"the repo does not use {manager}", severity)
     for manager, path in sorted(before.items()):
-        if manager not in after:
+        if manager not in after or path not in diff.final.entries:
             yield _finding(path, f"the repo's {manager} is gone", Severity.MAJOR)
     if before and not requirement_files(diff.base):
         for path in requirement_files(diff.final):
