@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from flat import Agent, Lab, task
 
 from harness.core.errors import POLICY, Cause, Failure
-from harness.core.ports import Assignment, Case, Metered, Solved
+from harness.core.ports import Address, Assignment, Case, Metered, Solved
 from harness.core.records import Cost, Ended, EndedKind, Grade, Usage
 from harness.core.runs import Arm, AttemptLine, JournalLine, PlannedTask, RunManifest, VerdictLine
 from harness.run import session as sessions
@@ -72,7 +73,9 @@ Make = Callable[..., tuple[Session, tuple[Owed, ...]]]
 
 @pytest.fixture
 def make(tmp_path: Path) -> Make:
-    def session(agent: Any, trials: int = 1, graders: dict[str, Any] | None = None, **more: Any) -> Any:
+    def session(
+        agent: Any, trials: int = 1, graders: dict[str, Any] | None = None, lab: Any = None, **more: Any
+    ) -> Any:
         manifest = RunManifest(
             run="r",
             created="2026-01-01T00:00:00Z",
@@ -87,7 +90,7 @@ def make(tmp_path: Path) -> Make:
         door = Door("", "", lambda: Metered(Usage(), Cost(), 0), lambda: None)
 
         def trial(owed: Owed) -> Trial:
-            return Trial(owed.planned, ARM, task(), {}, "", agent, Lab(), lambda *_: door)  # type: ignore[arg-type]
+            return Trial(owed.planned, ARM, task(), {}, "", agent, lab or Lab(), lambda *_: door)  # type: ignore[arg-type]
 
         folder = RunFolder.create(tmp_path, manifest)
         made = Session(folder, Bench(graders or {}, "d", Lab()), trial, **{"stop": Clock(), **more})  # type: ignore[arg-type]
@@ -176,3 +179,25 @@ def test_the_brake_counts_by_model_and_forgets_after_a_success() -> None:
 def test_nothing_is_started_once_the_budget_is_spent(make: Make) -> None:
     made, owed = make(agent := Fails(None), trials=3, budget_spent=lambda: agent.calls >= 1)
     assert {line.trial for line in lines_of(made, owed)} == {owed[0].planned.trial}
+
+
+class Gone:
+    """A service that went away while the agent worked."""
+
+    def run(self, argv: list[str], **_: object) -> Any:
+        raise Failure(Cause.SANDBOX, "the sandbox has ended")
+
+
+class LabWithService(Lab):
+    @contextmanager
+    def services(self, names: tuple[str, ...]) -> Iterator[Any]:
+        yield {"postgres": (Gone(), Address(port=5432))}
+
+
+def test_a_service_that_went_away_is_not_the_agents_fault(make: Make) -> None:
+    made, owed = make(agent := Fails(None), lab=LabWithService())
+    first, second = lines_of(made, owed)
+    assert [line.validity.cause for line in (first, second)] == [Cause.SANDBOX] * 2
+    assert agent.calls == 2
+    assert isinstance(first, AttemptLine)
+    assert first.sealed == ""
