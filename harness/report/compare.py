@@ -69,8 +69,26 @@ class Side:
 
     def bounds(self) -> Interval:
         """Rate of acceptance if all invalid trials had failed, and if they had passed."""
-        accepted, planned = sum(result.accepted for result in self.results), len(self.results)
+        accepted, planned = sum(result.accepted for result in self.results), max(1, len(self.results))
         return accepted / planned, (accepted + planned - len(self.valid)) / planned
+
+
+def facts(side: Side) -> list[str]:
+    """What every report says about an arm that it shows, in short lines."""
+    manifest, arm = side.manifest, side.arm
+    causes = ", ".join(f"{cause} {count}" for cause, count in sorted(side.causes.items())) or "none"
+    low, high = side.bounds()
+    suite = digest([[task.id, task.digest] for task in manifest.tasks])[:SHORT]
+    toolchains = ", ".join(sorted({task.toolchain_digest[:SHORT] for task in manifest.tasks}))
+    repeats = max((result.planned.repeat for result in side.results), default=0)
+    return [
+        f"{manifest.run}:{arm.name}: model {arm.model}, prompt {arm.prompt} {arm.prompt_digest[:SHORT]}, "
+        f"driver {arm.driver}, limits {_limits(arm)}",
+        f"{manifest.run}:{arm.name}: T = {len(manifest.tasks)} tasks, k = {repeats} trials, suite {suite}, "
+        f"sandbox {manifest.sandbox} {toolchains}, order seed {manifest.order_seed}, prices of {manifest.price_date}",
+        f"{manifest.run}:{arm.name}: invalid trials: {causes}; accepted if all of them were 0 or 1: "
+        f"{100 * low:.0f} to {100 * high:.0f} %",
+    ]
 
 
 @dataclass(frozen=True)
@@ -230,7 +248,7 @@ def _graders(side: Side) -> set[str]:
 def _limits(arm: Arm) -> str:
     if arm.limits is None:
         return "each task's own"
-    return " ".join(f"{name}={value:g}" for name, value in arm.limits.model_dump().items())
+    return " ".join(f"{name}={value}" for name, value in arm.limits.model_dump().items())
 
 
 def _notes(a: Side, b: Side) -> tuple[str, ...]:

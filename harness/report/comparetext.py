@@ -8,15 +8,13 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from harness.core.digest import digest
 from harness.core.errors import UsageError
 from harness.core.plugins import unknown
-from harness.report.compare import LEAST_OPPORTUNITIES, NO_DIFFERENCE, RERUN, Comparison, RuleChange, Side, Spent
+from harness.report.compare import LEAST_OPPORTUNITIES, NO_DIFFERENCE, RERUN, Comparison, RuleChange, Side, Spent, facts
 from harness.report.demands import Demand
 from harness.report.paired import Pair
 from harness.report.stats import Cell, Interval
 from harness.report.stratified import LEVEL
-from harness.report.tables import SHORT
 from harness.report.text import code_span, one_line
 
 MOST_DEMANDS = 40
@@ -194,24 +192,11 @@ def _footer(found: Comparison, beside: Beside, quote: Callable[[str], str]) -> s
         f"- interval: 95 %, {primary.difference.method}",
         "- smallest difference that this design sees (power 80 %, one-sided 5 %, mid difficulty): " + smallest,
         f"- comparisons made: {found.comparisons}; level {LEVEL} each, tasks and rules adjusted among themselves",
-        *(line for side in (found.a, found.b) for line in _side(side, quote)),
+        *(f"- {quote(line)}" for side in (found.a, found.b) for line in facts(side)),
         *(f"- note: {quote(note)}" for note in found.notes),
         *(f"- override: {quote(line)}" for line in beside.overrides),
     ]
     return "\n".join(lines)
-
-
-def _side(side: Side, quote: Callable[[str], str]) -> list[str]:
-    manifest, arm = side.manifest, side.arm
-    causes = ", ".join(f"{cause} {count}" for cause, count in sorted(side.causes.items())) or "none"
-    suite = digest([[task.id, task.digest] for task in manifest.tasks])[:SHORT]
-    toolchains = ", ".join(sorted({task.toolchain_digest[:SHORT] for task in manifest.tasks}))
-    return [
-        f"- {quote(_name(side))}: model {quote(arm.model)}, prompt {quote(arm.prompt)} {arm.prompt_digest[:SHORT]}, "
-        f"driver {arm.driver}, invalid trials: {causes}",
-        f"  suite {suite}, sandbox {manifest.sandbox} {toolchains}, order seed {manifest.order_seed}, "
-        f"prices of {manifest.price_date}",
-    ]
 
 
 # --- data --------------------------------------------------------------------------------------------------------

@@ -75,10 +75,14 @@ def _verdicts(results: Sequence[TrialResult], names: Sequence[str]) -> list[str]
 
     facts = [_facts(result) for result in results]
     rows = [[one_line(name), *(one_line(fact[name], 60) for fact in facts)] for name in facts[0]]
-    only = [_failed(results[0]) - _failed(results[1]), _failed(results[1]) - _failed(results[0])]
-    rows.append(["fails only here", *(one_line(", ".join(sorted(found)), 400) or "-" for found in only)])
     headers = ["", *(one_line(name) for name in names)]
-    return tabulate(rows, headers=headers, tablefmt="grid", disable_numparse=True).split("\n")
+    table = tabulate(rows, headers=headers, tablefmt="grid", disable_numparse=True).split("\n")
+    return [*table, "", *_only(results[0], results[1], "A"), *_only(results[1], results[0], "B")]
+
+
+def _only(one: TrialResult, other: TrialResult, name: str) -> list[str]:
+    failed = sorted(_failed(one) - _failed(other))
+    return [f"Fails only in {name}, {len(failed)}: " + (one_line(", ".join(failed), 600) or "nothing")]
 
 
 def _failed(result: TrialResult) -> set[str]:

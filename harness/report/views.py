@@ -11,7 +11,7 @@ from pydantic import JsonValue
 
 from harness.core.errors import UsageError
 from harness.core.plugins import unknown
-from harness.report.compare import Side
+from harness.report.compare import Side, facts
 from harness.report.pareto import front
 from harness.report.stats import Cell, g_pass_at_k, pass_at_k, pass_hat_k
 from harness.report.tables import SHORT
@@ -91,13 +91,7 @@ def _reliable(cells: Sequence[Cell], k: int) -> list[float]:
 
 def _told(sides: Sequence[Side], overrides: Sequence[str]) -> tuple[str, ...]:
     notes = ["endpoint: accepted; means of task means over valid trials; question: suite (these tasks)"]
-    for side in sides:
-        causes = ", ".join(f"{cause} {count}" for cause, count in sorted(side.causes.items())) or "none"
-        low, high = side.bounds()
-        notes.append(
-            f"{_name(side)}: model {side.arm.model}, prompt {side.arm.prompt_digest[:SHORT]}, "
-            f"invalid trials: {causes}; accepted if all of them were 0 or 1: {100 * low:.0f} to {100 * high:.0f} %"
-        )
+    notes += [line for side in sides for line in facts(side)]
     return (*notes, *_disputed(overrides))
 
 
