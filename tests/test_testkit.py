@@ -193,6 +193,14 @@ def test_a_connection_that_was_closed_while_idle_is_no_problem() -> None:
         idle.close()
 
 
+def test_a_request_that_met_a_closing_connection_is_sent_on_a_new_one() -> None:
+    idle = Idle()
+    with server(in_turn(answer(b"1"), lambda connection: None)) as port:
+        api = Api("127.0.0.1", port, idle=idle)
+        assert [api.get("/").body for _ in range(2)] == [b"1"] * 2
+        idle.close()
+
+
 def test_a_broken_reply_on_a_used_connection_is_a_problem() -> None:
     half = b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc"
     with server(in_turn(answer(b"1"), lambda connection: connection.sendall(half))) as port:

@@ -1,6 +1,6 @@
 """Whether a verdict ever changes: the reference and every alternative graded again and again, one at a time and at once.
 
-`python -m bench.repeats --repeats 20 --concurrency 1 6` writes its figures into `docs/repeats.json` and the table of
+`python -m bench.repeats --repeats 20 --concurrency 1 6` writes its figures into `docs/repeats.json` and the table in
 `docs/benchmarks.md`. A flake is a check whose outcome differs from the first run's; any is a fault of ours.
 """
 
