@@ -158,9 +158,14 @@ def test_a_broken_baseline_is_named(tmp_path: Path, content: str) -> None:
 # --- nights ------------------------------------------------------------------------------------------------------
 
 
-def night(folder: Path, number: int, candidate: Sequence[Sequence[bool | Cause]], **more: object) -> tuple[int, list]:
+Trials = Sequence[Sequence[bool | Cause]]
+
+
+def night(
+    folder: Path, number: int, candidate: Trials, control: Trials | None = None, **more: object
+) -> tuple[int, list]:
     name, at = f"night-{number:02}", {"created": f"2026-03-{number:02}T00:00:00+00:00"}
-    run_of(folder, {"control": passes(A, 3), "candidate": candidate}, run=name, settings=at, **more)
+    run_of(folder, {"control": control or passes(A, 3), "candidate": candidate}, run=name, settings=at, **more)
     code, out, err = harness("nightly", "--take", name, "--results", folder, "--format", "json")
     assert out, err
     return code, json.loads(out)
@@ -198,13 +203,14 @@ def test_a_night_that_is_taken_again_counts_once(tmp_path: Path) -> None:
     assert len((tmp_path / "nightly.jsonl").read_text().splitlines()) == 2
 
 
-def test_an_invalid_night_is_kept_gives_no_evidence_and_exits_3(tmp_path: Path) -> None:
+@pytest.mark.parametrize("control", [None, [[Cause.PROVIDER] * 3] * 8])
+def test_an_invalid_night_is_kept_gives_no_evidence_and_exits_3(tmp_path: Path, control: Trials | None) -> None:
     night(tmp_path, 1, passes(B, 3))
-    code, points = night(tmp_path, 2, [[Cause.PROVIDER] * 3] * 8)
+    code, points = night(tmp_path, 2, [[Cause.PROVIDER] * 3] * 8, control)
     assert code == 3
     assert points[-1]["evidence"] is None
     assert points[-1]["level"] == points[0]["level"]
-    assert points[-1]["invalid"] == {"provider": 24}
+    assert points[-1]["invalid"] == {"provider": 48 if control else 24}
     _, points = night(tmp_path, 3, passes(B, 3))
     assert points[-1]["level"] == pytest.approx((1 + points[0]["level"]) * points[0]["evidence"])
 
