@@ -32,6 +32,8 @@ INSTALL_S = 120.0
 MIGRATE_S = 120.0
 FAULT_S = 60.0
 STOP_S = 10.0
+GLANCE_S = 0.5
+"""Long enough to hear that a command has ended already."""
 LOG_CAP = 400_000
 """Most of a log that goes to the judge: its end."""
 STATEMENTS_CAP = 8_000_000
@@ -77,7 +79,7 @@ class Stand:
 
     def ended(self) -> int | None:
         """Exit status of the first replica that has ended by itself, None while all of them run."""
-        states = (runs[-1].wait(Deadline(0.5)) for runs in self._runs.values())
+        states = (runs[-1].wait(Deadline(GLANCE_S)) for runs in self._runs.values())
         return next((status for status in states if status is not None), None)
 
     def log(self, replica: int) -> str:
@@ -134,7 +136,7 @@ class Stand:
 
     def _start(self, replica: int) -> None:
         runs = self._runs.setdefault(replica, [])
-        if runs and runs[-1].wait(Deadline(0.0)) is None:
+        if runs and runs[-1].wait(Deadline(GLANCE_S)) is None:
             return
         serve = ["python", "-m", "uvicorn", self._file.app.module, "--host", "127.0.0.1", "--port", str(APP_PORT)]
         argv = ["bash", "-c", SERVE, "app", *serve]

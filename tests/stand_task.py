@@ -40,5 +40,5 @@ def case(
 
 def real_lab() -> Lab:
     """The machine's own sandboxes."""
-    choice = compose.Choice()
+    choice = compose.Choice(sandbox="bubblewrap")
     return compose.make_lab(choice, compose.make_store(choice, lambda _: None), "python-fastapi")

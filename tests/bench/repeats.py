@@ -1,4 +1,4 @@
-"""Whether a verdict ever changes: the reference and every alternative graded again and again, one at a time and at once.
+"""Whether a verdict ever changes: the reference and every alternative graded again and again, alone and at once.
 
 `python -m bench.repeats --repeats 20 --concurrency 1 6` writes its figures into `docs/repeats.json` and the table in
 `docs/benchmarks.md`. A flake is a check whose outcome differs from the first run's; any is a fault of ours.
@@ -55,14 +55,15 @@ def main() -> int:
     bundle = load_task(compose.ROOT / "tasks" / parsed.task)
     choice = compose.Choice()
     lab = compose.make_lab(choice, compose.make_store(choice, print), bundle.task.file.toolchain)
-    found = []
+    found = _earlier(parsed.task)
     for concurrency in parsed.concurrency:
         for name, files in deliveries(bundle).items():
-            found.append(series(bundle, name, files, lab, concurrency, parsed.repeats))
-            print(found[-1], file=sys.stderr, flush=True)
-            _write(parsed.task, found)
-    print(table(found))
-    return 1 if any(one.flakes or one.invalid for one in found) else 0
+            one = series(bundle, name, files, lab, concurrency, parsed.repeats)
+            found[name, concurrency] = one
+            print(one, file=sys.stderr, flush=True)
+            _write(parsed.task, list(found.values()))
+    print(table(found.values()))
+    return 1 if any(one.flakes or one.invalid for one in found.values()) else 0
 
 
 def deliveries(bundle: Bundle) -> dict[str, dict[str, bytes]]:
@@ -121,6 +122,16 @@ def table(found: Iterable[Series]) -> str:
 
 def _differ(first: Outcomes, other: Outcomes) -> int:
     return sum(first.get(check) != other.get(check) for check in first.keys() | other.keys())
+
+
+def _earlier(task: str) -> dict[tuple[str, int], Series]:
+    """Series of earlier runs; one that is run again replaces its own."""
+    path = DOCS / "repeats.json"
+    facts = json.loads(path.read_text()) if path.is_file() else {"task": task, "series": []}
+    if facts["task"] != task:
+        return {}
+    series = [Series(**one) for one in facts["series"]]
+    return {(one.delivery, one.concurrency): one for one in series}
 
 
 def _write(task: str, found: list[Series]) -> None:

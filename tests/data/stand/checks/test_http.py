@@ -4,7 +4,7 @@ from random import Random
 
 import pytest
 
-from graders.testkit import Api, covers, fail_to_pass, pass_to_pass, until
+from graders.testkit import Api, ProtocolProblem, covers, fail_to_pass, pass_to_pass, until
 from graders.testkit.websocket import Refused
 
 
@@ -41,6 +41,19 @@ def test_nobody_enters_without_the_token(api: Api) -> None:
     with pytest.raises(Refused) as refused, api.websocket("/echo"):
         pass
     assert refused.value.status == 403
+
+
+@covers("C-02")
+@fail_to_pass
+@pytest.mark.parametrize(
+    ("said", "reason"), [("be long", "too_large"), ("be wrong", "bad_json"), ("be silent", "deadline")]
+)
+def test_messages_are_bounded(api: Api, said: str, reason: str) -> None:
+    with api.within(1.0).websocket("/echo?token=open") as socket:
+        socket.send(said)
+        with pytest.raises(ProtocolProblem) as problem:
+            socket.receive_json()
+    assert problem.value.reason == reason
 
 
 @covers("C-03")

@@ -125,4 +125,9 @@ async def echo(socket: WebSocket) -> None:
         if message == "bye":
             await socket.close(4000)
             return
-        await socket.send_json({"echo": message})
+        if message == "be long":
+            await socket.send_text("x" * 300_000)
+        elif message == "be wrong":
+            await socket.send_text("NaN")
+        elif message != "be silent":
+            await socket.send_json({"echo": message})
