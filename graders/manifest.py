@@ -10,6 +10,7 @@ import ast
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from graders.pycode import syntax
 from harness.core.errors import UsageError
 from harness.core.records import Phase
 
@@ -35,7 +36,7 @@ def manifest(files: Mapping[str, bytes]) -> tuple[HiddenCheck, ...]:
 
 def _checks(path: str, source: bytes) -> list[HiddenCheck]:
     try:
-        tree = ast.parse(source)
+        tree = syntax(source)
     except SyntaxError as error:
         raise UsageError(f"not Python: {error.msg}", where=f"checks/{path}:{error.lineno}") from error
     found = []

@@ -21,7 +21,8 @@ _TEST_FOLDERS = frozenset({"tests", "test"})
 _MIGRATION_FOLDERS = frozenset({"migrations", "alembic"})
 _SCRIPT_FOLDERS = frozenset({"scripts", "script", "bin", "tools"})
 _LEAVES = (ast.expr_context, ast.operator, ast.boolop, ast.unaryop)
-_PARSING = threading.Lock()
+_PARSING = threading.RLock()
+"""Python 3.11 counts the depth of a tree it builds for all threads together, and fails when two of them build one."""
 Made = TypeVar("Made")
 MAX_KEPT = 1_500_000
 """Characters of source whose trees are kept: the trials of a task share most of their files."""
@@ -154,11 +155,17 @@ def signature_lines(node: FunctionNode) -> range:
     return range(node.lineno, max(node.lineno + 1, body))
 
 
-def parse(text: str) -> Source | None:
-    """The parsed file, None where Python cannot parse it (syntax, depth, NUL); equal texts share one tree."""
-    # Warnings about escapes in the agent's strings are not ours; the filter is global state, so one at a time.
+def syntax(source: str | bytes) -> ast.Module:
+    """`ast.parse`, by one thread at a time."""
+    # Warnings about escapes in the agent's strings are not ours, and the filter is global state.
     with _PARSING, warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        return ast.parse(source)
+
+
+def parse(text: str) -> Source | None:
+    """The parsed file, None where Python cannot parse it (syntax, depth, NUL); equal texts share one tree."""
+    with _PARSING:
         return _KEPT.source(text)
 
 
@@ -187,7 +194,7 @@ _KEPT = _Kept()
 
 def _parsed(text: str) -> Source | None:
     try:
-        return Source(text, ast.parse(text))
+        return Source(text, syntax(text))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
 

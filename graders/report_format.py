@@ -17,6 +17,7 @@ from typing import ClassVar
 from pydantic import JsonValue
 
 from graders.addedlines import inert
+from graders.pycode import parse as read_python
 from graders.report import HEADING, LABELS, SECTIONS, Deviation, Endpoint, Field, Report, endpoints, normal_route, parse
 from graders.report import plain as visible
 from graders.rulekit import Ruling, decide, failed, not_applicable, passed
@@ -377,10 +378,9 @@ def _sources(tree: Tree) -> Iterator[ast.Module]:
         left -= size if text is not None else 0
         if text is None or not re.search(r"router|route|FastAPI|Starlette|\.(?:get|post)\(", text, re.IGNORECASE):
             continue
-        try:
-            yield ast.parse(text)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            continue
+        source = read_python(text)
+        if source is not None:
+            yield source.tree
 
 
 @dataclass

@@ -5,14 +5,16 @@ from __future__ import annotations
 import ast
 import time
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import graders
 from graders.addedlines import MAX_PAIRS, added_lines, compare, diff_of, inert, split_lines, text_of
 from graders.looseconfig import config_of, loosened
-from graders.pycode import MAX_KEPT, is_app, is_migration, is_script, is_test, parse
+from graders.pycode import MAX_KEPT, is_app, is_migration, is_script, is_test, parse, syntax
 from graders.rule_violations import RuleViolations
 from graders.rulekit import case
 from graders.secrets import has_key_shape, has_remote_password, setting_weight, weight
@@ -206,6 +208,19 @@ def test_one_run_serves_all_rules_of_all_cases_with_the_same_files() -> None:
     assert analysis_of(case(files={"app/x.py": SLEEPS}, reply="other")) is given
     assert analysis_of(case(files={"app/y.py": SLEEPS})).pinned != given.pinned
     assert analysis_of(case(files={"app/x.py": SLEEPS}, base={**BASE, "ruff.toml": ""})) is not given
+
+
+def test_code_is_read_by_one_thread_at_a_time() -> None:
+    """Graders run at once, and Python 3.11 answers SystemError to some threads that call `ast.parse` together."""
+    folder = Path(str(graders.__file__)).parent
+    calls = [
+        path.name
+        for path in sorted(folder.glob("**/*.py"))
+        if "testkit" not in path.parts
+        for node in ast.walk(syntax(path.read_text()))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "ast.parse"
+    ]
+    assert calls == ["pycode.py"]
 
 
 def test_equal_files_share_one_tree_within_bounds() -> None:
