@@ -105,6 +105,8 @@ def clause_shares(clauses: Sequence[str], tests: Grade) -> dict[str, float]:
 
 def clause_score(shares: Mapping[str, float], floors: Mapping[str, float]) -> float | None:
     """Mean over clauses of (share - floor) / (1 - floor); clauses that doing nothing fulfils say nothing."""
+    if not floors:
+        return sum(shares.values()) / len(shares) if shares else None
     scores = [
         (share - floors.get(clause, 0.0)) / (1 - floors.get(clause, 0.0))
         for clause, share in shares.items()
