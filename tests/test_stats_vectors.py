@@ -164,7 +164,7 @@ def test_e_value_of_one_task(pair: tuple[int, int], expected: float) -> None:
 
 
 def test_e_value_and_detector_of_d1() -> None:
-    # The given 3.5617886758 lacks the last three of these digits' order; the detector's vector below needs these.
+    # Exact fraction: 3.56178868576. The detector's vector below follows from it, not from 3.5617886758.
     assert e_value(D1) == pytest.approx(3.5617886858, abs=1e-9)
     assert shiryaev_roberts([e_value(D1)] * 3)[-1] == pytest.approx(61.4341847664, abs=1e-8)
 
