@@ -142,6 +142,9 @@ FACTS: Mapping[str, object] = {
 }
 
 
+NOTHING_SEEN = Witness()
+
+
 @dataclass(frozen=True)
 class Call:
     """A tool call to be, before it has a step."""
@@ -256,7 +259,7 @@ def case(
     files: Mapping[str, str | bytes | None] | None = None,
     commits: tuple[Commit, ...] = (),
     pushed: Mapping[str, str] | None = None,
-    witness: Witness | None = Witness(),
+    witness: Witness | None = NOTHING_SEEN,
     on: Task | None = None,
     flags: tuple[str, ...] = (),
 ) -> Case:

@@ -59,7 +59,7 @@ class Failure(Exception):
 
 
 class LimitReached(Failure):
-    """The sandbox ended because what ran in it went over a limit; where an agent's work ran in it, that is its own doing.
+    """The sandbox ended because what ran in it went over a limit; where an agent worked in it, that is its own doing.
 
     `limit`: `memory`. Whoever takes no notice sees a sandbox that failed.
     """

@@ -156,7 +156,9 @@ class Lab(Protocol):
     def sandbox(self, spec: SandboxSpec) -> AbstractContextManager[Sandbox]:
         """A sandbox of the run's own kind."""
 
-    def services(self, names: tuple[Literal["postgres", "valkey"], ...]) -> AbstractContextManager[Mapping[str, tuple[Sandbox, Address]]]:
+    def services(
+        self, names: tuple[Literal["postgres", "valkey"], ...]
+    ) -> AbstractContextManager[Mapping[str, tuple[Sandbox, Address]]]:
         """Started services by name, each with the address inside its sandbox."""
 
 

@@ -36,7 +36,7 @@ class App(Record):
     """A GET path that serves the app's OpenAPI document; empty where there is none."""
     replicas: Literal[1, 2] = 1
     env: dict[str, str] = {}
-    """Environment of the app; `{postgres}`, `{valkey}`, `{llm}` and `{webhook}` stand for `host:port` as it sees them."""
+    """Environment of the app; `{postgres}`, `{valkey}`, `{llm}` and `{webhook}` are `host:port` as it sees them."""
 
     def environment(self) -> dict[str, str]:
         """`env` with the addresses filled in."""
