@@ -94,6 +94,17 @@ class Source:
         """Every node with the scope it runs in: decorators and defaults run outside their function."""
         return list(_placed(self.tree))
 
+    def of(self, *kinds: type[ast.AST]) -> list[tuple[ast.AST, Scope | None]]:
+        """The nodes of these kinds with their scopes, kind by kind."""
+        return [placed for kind in kinds for placed in self._by_kind.get(kind, ())]
+
+    @cached_property
+    def _by_kind(self) -> dict[type[ast.AST], list[tuple[ast.AST, Scope | None]]]:
+        found: dict[type[ast.AST], list[tuple[ast.AST, Scope | None]]] = {}
+        for placed in self.nodes:
+            found.setdefault(type(placed[0]), []).append(placed)
+        return found
+
     @cached_property
     def functions(self) -> dict[str, FunctionNode]:
         """Functions and methods by qualified name; of two with one name the later stays, as in Python."""
@@ -107,7 +118,7 @@ class Source:
     def imports(self) -> dict[str, str]:
         """Local name -> what it stands for, as a dotted path."""
         names: dict[str, str] = {}
-        for node, _ in self.nodes:
+        for node, _ in self.of(ast.Import, ast.ImportFrom):
             if isinstance(node, ast.Import):
                 for alias in node.names:
                     top = alias.name.split(".")[0]
@@ -121,7 +132,9 @@ class Source:
     @cached_property
     def calls(self) -> list[tuple[ast.Call, str, Scope | None]]:
         """Every call with the dotted path of what it calls, and its scope."""
-        return [(node, self.dotted(node.func), scope) for node, scope in self.nodes if isinstance(node, ast.Call)]
+        return [
+            (node, self.dotted(node.func), scope) for node, scope in self.of(ast.Call) if isinstance(node, ast.Call)
+        ]
 
     def dotted(self, node: ast.AST) -> str:
         """Dotted path of a name or attribute with imports resolved; empty for anything else."""
@@ -216,7 +229,7 @@ def _children(node: ast.AST) -> list[tuple[str, ast.AST]]:
     found: list[tuple[str, ast.AST]] = []
     for name in node._fields:
         value = getattr(node, name, None)
-        if isinstance(value, list):
+        if value.__class__ is list:
             found += [(name, item) for item in value if isinstance(item, ast.AST)]
         elif isinstance(value, ast.AST) and not isinstance(value, _LEAVES):
             found.append((name, value))

@@ -130,8 +130,21 @@ def _bits(value: str) -> float:
 def bindings(source: Source) -> list[Bound]:
     """Every string literal of a file with the name it is bound to; documentation examples are left out."""
     examples = _example_lines(source)
-    found = [bound for node, scope in source.nodes for bound in _bound(source, node, scope)]
+    found = [bound for node, scope in source.of(*_BINDING) for bound in _bound(source, node, scope)]
     return [bound for bound in found if bound.line not in examples]
+
+
+_BINDING = (
+    ast.Assign,
+    ast.AnnAssign,
+    ast.keyword,
+    ast.Dict,
+    ast.Compare,
+    ast.FunctionDef,
+    ast.AsyncFunctionDef,
+    ast.Call,
+)
+"""Kinds of nodes that give a value a name."""
 
 
 def _bound(source: Source, node: ast.AST, scope: Scope | None) -> Iterator[Bound]:
@@ -190,7 +203,7 @@ def _text(node: ast.AST | None) -> str:
 def _example_lines(source: Source) -> frozenset[int]:
     """Lines inside values that document an API by example."""
     found: set[int] = set()
-    for node, _ in source.nodes:
+    for node, _ in source.of(ast.keyword, ast.Dict):
         values: list[ast.expr] = []
         if isinstance(node, ast.keyword) and node.arg in _EXAMPLE_NAMES:
             values = [node.value]

@@ -131,7 +131,7 @@ def _imports(case: Case, pattern: Pattern) -> Iterator[Finding]:
 def _parsed(code: Code) -> list[tuple[int, str]]:
     """Line and top-level module of every import."""
     found: list[tuple[int, str]] = []
-    for node, _ in code.nodes:
+    for node, _ in code.of(ast.Import, ast.ImportFrom):
         if isinstance(node, ast.Import):
             found += [(node.lineno, alias.name.split(".")[0]) for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and not node.level:

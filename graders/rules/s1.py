@@ -284,13 +284,13 @@ def _imports(source: Code) -> list[tuple[int, str]]:
     """(line, top-level module) of absolute imports that must succeed."""
     optional = {
         id(inner)
-        for node, _ in source.nodes
+        for node, _ in source.of(ast.Try)
         if isinstance(node, ast.Try)
         for statement in node.body
         for inner in ast.walk(statement)
     }
     found: list[tuple[int, str]] = []
-    for node, _ in source.nodes:
+    for node, _ in source.of(ast.Import, ast.ImportFrom):
         if id(node) in optional:
             continue
         if isinstance(node, ast.Import):

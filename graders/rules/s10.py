@@ -160,7 +160,7 @@ class S10:
     def _values(self, source: Code) -> Iterator[ast.expr]:
         """What is put into user-facing fields inside functions."""
         quiet = source.kept(_quiet)
-        for node, scope in source.nodes:
+        for node, scope in source.of(ast.keyword, ast.Dict, ast.Call):
             if scope is None or not _in_function(scope) or id(node) in quiet:
                 continue
             if isinstance(node, ast.keyword) and node.arg in self.fields:

@@ -135,7 +135,7 @@ def _findings(diff: Diff, path: str) -> Iterator[Finding]:
     if source is None:
         return
     replaced = source.kept(_replaced)
-    for node, scope in source.nodes:
+    for node, scope in source.of(ast.Constant, ast.Call):
         if id(node) in replaced or (scope is not None and _is_settings(scope)):
             continue
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and diff.is_added(path, [node.lineno]):
@@ -171,7 +171,7 @@ def _is_settings(scope: Scope) -> bool:
 def _replaced(source: Code) -> frozenset[int]:
     """Identities of literals that the environment replaces, that document, or that are parts of a text."""
     found: set[int] = set()
-    for node, _ in source.nodes:
+    for node, _ in source.of(ast.Call, ast.keyword, ast.JoinedStr, ast.Expr):
         if isinstance(node, ast.Call) and source.dotted(node.func) in _ENVIRONMENT:
             found.update(id(value) for value in node.args)
         elif isinstance(node, ast.keyword) and node.arg in _DOCUMENTED:
