@@ -329,7 +329,10 @@ def test_a_connection_to_a_sandbox_that_has_ended_is_closed(played: tuple[Played
     far.die()
     assert body.receive() == (CLOSE, 1, b"")
     body.send(OPEN, 3, {"port": 80})
-    assert body.receive() == (CLOSE, 3, b"")
+    told = body.receive()
+    if told == (CLOSE, 1, b""):  # both ends of the lost connection may say so
+        told = body.receive()
+    assert told == (CLOSE, 3, b"")
     box.close()
 
 
