@@ -24,6 +24,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import IO, Any, cast
 
+from docker.errors import APIError
 from docker.types import HostConfig, LogConfig, Ulimit
 
 from harness.core.deadline import Deadline
@@ -83,18 +84,19 @@ class Docker:
         began = time.monotonic()
         image = self._images.image(spec.toolchain, spec.template)
         deadline.extend(time.monotonic() - began)
-        client = self._engine.client(min(CALL_S, deadline.remaining()))
-        made = ""
+        made, client = "", None
         try:
+            client = self._engine.client(min(CALL_S, deadline.remaining()))
             made = client.create_container_from_config(self._config(image, spec, client), self._name())["Id"]
             stream = client.attach_socket(made, {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
             client.start(made)
         except Troubles as error:
-            client.close()
+            if client is not None:
+                client.close()
             if made:
-                self._janitor.submit(self._remove, made)
+                self.remove_later(made)
             raise Failure(Cause.SANDBOX, f"start a container: {explained(error)}") from error
-        return _Body(self, client, made, cast(Any, stream))
+        return _Body(self, self._engine, client, made, cast(Any, stream))
 
     def _name(self) -> str:
         return f"box-{secrets.token_hex(8)}"
@@ -269,8 +271,9 @@ class _Output(io.RawIOBase):
 class _Body:
     """A container and the connection to its process 1."""
 
-    def __init__(self, docker: Docker, client: Any, container: str, stream: Any) -> None:
+    def __init__(self, docker: Docker, engine: Engine, client: Any, container: str, stream: Any) -> None:
         self._docker = docker
+        self._engine = engine
         self._client = client
         self._container = container
         self._wire = _Wire(stream)
@@ -289,16 +292,20 @@ class _Body:
                 return
             self._killed = True
             self._over_limit = self._over_memory()
-            with contextlib.suppress(*Troubles):
-                self._client.kill(self._container)
-            try:
-                self._client.wait(self._container, timeout=END_S)
-            except Troubles as error:
-                self._trouble = self._trouble or explained(error)
+            self._end()
             self._wire.hang_up()
             self._wire.close()
             self._client.close()
             self._docker.remove_later(self._container)
+
+    def _end(self) -> None:
+        try:
+            self._engine.reach()
+            with contextlib.suppress(APIError):
+                self._client.kill(self._container)
+            self._client.wait(self._container, timeout=END_S)
+        except Troubles as error:
+            self._trouble = self._trouble or explained(error)
 
     def over_limit(self) -> str | None:
         """`memory` when process 1 went because the container was at its memory limit."""
@@ -312,6 +319,7 @@ class _Body:
 
     def _state(self) -> Mapping[str, Any]:
         try:
+            self._engine.reach()
             return cast(Mapping[str, Any], self._client.inspect_container(self._container)["State"])
         except Troubles as error:
             self._trouble = f"the daemon cannot be asked: {explained(error)}"

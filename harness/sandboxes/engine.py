@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import docker
 import requests
+from docker.constants import DEFAULT_DOCKER_API_VERSION as NEWEST
 from docker.errors import APIError, DockerException
 from docker.utils import kwargs_from_env
 
@@ -52,32 +53,38 @@ class Engine:
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._arguments = kwargs_from_env(environment=dict(environ))
-        self.address = self._arguments.get("base_url") or "unix:///var/run/docker.sock"
+        self.address = environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
         self.facts = self._ask()
         self._check()
 
     def client(self, seconds: float = CALL_S) -> Any:
         """A client whose calls end within `seconds`, or a little later; the caller closes it."""
+        self.reach()
         return docker.APIClient(version=self.facts.api, timeout=max(1, round(seconds)), **self._arguments)
 
     @contextmanager
     def calls(self, doing: str, seconds: float = CALL_S) -> Iterator[Any]:
         """A client whose troubles are the sandbox's failure."""
-        client = self.client(seconds)
         try:
-            yield client
+            with closing(self.client(seconds)) as client:
+                yield client
         except Troubles as error:
             raise Failure(Cause.SANDBOX, f"{doing}: {explained(error)}") from error
-        finally:
-            client.close()
+
+    def reach(self) -> None:
+        """`OSError` when nobody listens at the daemon's socket: the SDK would leave its own one open then."""
+        scheme, _, path = self.address.partition("://")
+        if scheme == "unix":
+            with socket.socket(socket.AF_UNIX) as tried:
+                tried.settimeout(ASK_S)
+                tried.connect(path)
 
     def _ask(self) -> Facts:
         try:
-            client = docker.APIClient(version="auto", timeout=round(ASK_S), **self._arguments)
-            try:
-                said, version = client.info(), client.version()
-            finally:
-                client.close()
+            version = self._call(NEWEST, lambda client: client.version(api_version=False))
+            api = min(version["ApiVersion"], NEWEST, key=_numbers)
+            self._check_age(version["Version"], api)
+            said = self._call(api, lambda client: client.info())
         except Troubles as error:
             raise UsageError(
                 f"no Docker daemon answers: {explained(error)}", where=f"DOCKER_HOST {self.address}", mend=START
@@ -85,7 +92,7 @@ class Engine:
         options = " ".join(said.get("SecurityOptions") or [])
         return Facts(
             version=version["Version"],
-            api=min(version["ApiVersion"], client.api_version, key=_numbers),
+            api=api,
             cgroup=f"cgroup v{said.get('CgroupVersion', '1')}",
             cpus=int(said["NCPU"]),
             limits={"memory": said["MemoryLimit"], "pids": said["PidsLimit"], "cpu": said["CpuCfsQuota"]},
@@ -95,13 +102,20 @@ class Engine:
             driver=said["Driver"],
         )
 
-    def _check(self) -> None:
-        if _numbers(self.facts.api) < OLDEST:
+    def _call(self, api: str, ask: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        self.reach()
+        with closing(docker.APIClient(version=api, timeout=round(ASK_S), **self._arguments)) as client:
+            return ask(client)
+
+    def _check_age(self, version: str, api: str) -> None:
+        if _numbers(api) < OLDEST:
             raise UsageError(
-                f"the Docker daemon is too old: {self.facts.version} (API {self.facts.api})",
+                f"the Docker daemon is too old: {version} (API {api})",
                 where=f"DOCKER_HOST {self.address}",
                 mend=f"20.10 (API {OLDEST[0]}.{OLDEST[1]}) or newer is needed; or use --sandbox bubblewrap",
             )
+
+    def _check(self) -> None:
         if not self.facts.seccomp:
             raise UsageError(
                 "the Docker daemon filters no system calls",

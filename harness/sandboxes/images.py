@@ -123,10 +123,10 @@ class Images:
 
     def _pull(self) -> str:
         self._say(f"docker: fetching the base image {self.base}")
-        client = self._engine.client(BUILD_S)
         try:
-            client.pull(self.base)
-            return str(client.inspect_image(self.base)["Id"])
+            with contextlib.closing(self._engine.client(BUILD_S)) as client:
+                client.pull(self.base)
+                return str(client.inspect_image(self.base)["Id"])
         except Troubles as error:
             raise UsageError(
                 f"the base image {self.base} is not there and cannot be fetched: {explained(error)}",
@@ -134,8 +134,6 @@ class Images:
                 mend="set HARNESS_DOCKER_BASE to an image that the daemon holds (docker image ls), with Python "
                 f"{PYTHON}, git and make; or use --sandbox bubblewrap",
             ) from error
-        finally:
-            client.close()
 
     def _build(
         self,
@@ -147,9 +145,8 @@ class Images:
     ) -> str:
         name = f"{OWNER}/{toolchain}:{key[:20]}"
         labels = {TOOLCHAIN: toolchain}
-        client = self._engine.client(BUILD_S)
         try:
-            with tempfile.TemporaryFile() as context:
+            with contextlib.closing(self._engine.client(BUILD_S)) as client, tempfile.TemporaryFile() as context:
                 _pack(context, texts, files)
                 context.seek(0)
                 lines = client.build(
@@ -164,11 +161,9 @@ class Images:
                     decode=True,
                 )
                 _raise_for(lines, toolchain)
-            return str(client.inspect_image(name)["Id"])
+                return str(client.inspect_image(name)["Id"])
         except Troubles as error:
             raise _not_built(toolchain, explained(error)) from error
-        finally:
-            client.close()
 
 
 def _download(requirements: str, folder: Path) -> None:

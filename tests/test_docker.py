@@ -1,0 +1,468 @@
+"""Docker's own side of the contract: what the daemon is told, whose containers are removed, and every way it can fail.
+
+What all kinds of sandbox promise is in `test_sandbox_contract.py`. Tests that need a daemon take that of DOCKER_HOST;
+others talk to small servers that answer as a daemon would.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.server
+import json
+import os
+import re
+import socket
+import socketserver
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import KINDS, ROOT, answer, shell
+
+from harness.core.deadline import Deadline
+from harness.core.errors import Cause, Failure, UsageError
+from harness.core.ports import SandboxSpec
+from harness.sandboxes import engine, kinds, seccomp
+from harness.sandboxes.docker import INODES, Docker
+from harness.sandboxes.engine import LEASE, Engine, dead, held, lease, reap
+from harness.sandboxes.images import PATCH_BOUND, PATCH_MARKER, Images
+from harness.sandboxes.profile import KNOWN, profile
+from harness.sandboxes.toolchain import Store
+
+with_daemon = [
+    pytest.mark.sandbox,
+    pytest.mark.skipif("docker" not in KINDS, reason="no Docker daemon answers at DOCKER_HOST"),
+]
+MB = 1_000_000
+
+
+@pytest.fixture
+def daemon() -> Engine:
+    return Engine(os.environ)
+
+
+@pytest.fixture
+def provider(store: Store) -> Docker:
+    made = kinds.make("docker", store, ROOT / "toolchains", os.environ, print, run="a-run")
+    assert isinstance(made, Docker)
+    return made
+
+
+def opened(provider: Docker, toolchain: str, **spec: object):
+    return contextlib.closing(provider.open(SandboxSpec(role="agent", toolchain=toolchain, **spec), Deadline(60.0)))  # type: ignore[arg-type]
+
+
+def until(true: object, seconds: float = 10.0) -> bool:
+    end = time.monotonic() + seconds
+    while not true():  # type: ignore[operator]
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def mine(daemon: Engine) -> list[dict[str, object]]:
+    with daemon.calls("look") as client:
+        return [item for item in held(client) if item["Labels"][LEASE] == lease()]
+
+
+# --- what the daemon is told --------------------------------------------------------------------------------------
+
+
+PACKAGES = """
+import re
+from importlib.metadata import distributions
+print(*{re.sub(r"[._-]+", "-", one.name).lower() + "==" + one.version for one in distributions()})
+"""
+
+
+class TestContainer:
+    pytestmark = with_daemon
+
+    def test_every_wall_is_asked_for(self, provider: Docker, toolchain: str, daemon: Engine) -> None:
+        before = {item["Id"] for item in mine(daemon)}
+        with opened(provider, toolchain, memory_bytes=300 * MB, processes=99, disk_bytes=100 * MB):
+            (container,) = [item["Id"] for item in mine(daemon) if item["Id"] not in before]
+            with daemon.calls("inspect") as client:
+                told = client.inspect_container(container)
+        host, config = told["HostConfig"], told["Config"]
+        assert (host["NetworkMode"], host["ReadonlyRootfs"], host["Privileged"]) == ("none", True, False)
+        assert (host["CapDrop"], host["CapAdd"], host["IpcMode"]) == (["ALL"], None, "private")
+        assert host["SecurityOpt"] == ["no-new-privileges:true", f"seccomp={profile()}"]
+        assert (host["Memory"], host["MemorySwap"], host["PidsLimit"]) == (300 * MB, 300 * MB, 99)
+        assert host["NanoCpus"] > 0
+        assert {item["Name"]: item["Hard"] for item in host["Ulimits"]} == {
+            "nofile": 4096,
+            "fsize": 2_000_000_000,
+            "core": 0,
+        }
+        assert host["LogConfig"]["Type"] == "none"
+        assert (host["Binds"], told["Mounts"], host["Devices"]) == (None, [], None)
+        assert f"nr_inodes={INODES}" in host["Tmpfs"]["/workspace"]
+        assert "size=50000000" in host["Tmpfs"]["/workspace"]
+        assert (config["User"], config["Tty"], config["NetworkDisabled"]) == ("10001:10001", False, True)
+        assert config["Labels"]["contract-harness.run"] == "a-run"
+
+    def test_files_are_limited_in_number(self, provider: Docker, toolchain: str) -> None:
+        code = f"""
+import os
+os.chdir("/tmp")
+n = 0
+try:
+    while n < {INODES} + 100: os.close(os.open(str(n), os.O_CREAT)); n += 1
+except OSError as e: print(n, e.strerror)
+"""
+        with opened(provider, toolchain) as box:
+            number, said = answer(box, code, 60.0).split(" ", 1)
+        assert said == "No space left on device"
+        assert INODES - 10 < int(number) <= INODES
+
+    def test_no_setuid_program_is_there_and_packages_are_the_locked_ones(
+        self, provider: Docker, toolchain: str, store: Store
+    ) -> None:
+        with opened(provider, toolchain) as box:
+            assert shell(box, "find / -xdev -perm /6000 -type f", 60.0).stdout == b""
+            inside = set(answer(box, PACKAGES).split())
+            compiled = "import fastapi, os; print(os.path.getsize(fastapi.__cached__) > 0)"
+            assert answer(box, compiled) == "True"
+        locked = (ROOT / "toolchains" / toolchain / "requirements.txt").read_text()
+        wanted = {
+            f"{re.sub(r'[._-]+', '-', name).lower()}=={version}"
+            for name, version in re.findall(r"^([\w.-]+)==([^ ]+)", locked, re.MULTILINE)
+        }
+        assert inside <= wanted
+        assert len(inside) > len(wanted) - 8
+
+    def test_an_image_is_built_once(self, daemon: Engine, store: Store, toolchain: str, provider: Docker) -> None:
+        with opened(provider, toolchain):
+            pass
+        said: list[str] = []
+        again = kinds.images(daemon, store, ROOT / "toolchains", os.environ, said.append)
+        assert again.image(toolchain) == kinds.images(daemon, store, ROOT / "toolchains", os.environ, print).image(
+            toolchain
+        )
+        assert said == []
+
+    def test_closing_leaves_no_container(self, provider: Docker, toolchain: str, daemon: Engine) -> None:
+        before = len(mine(daemon))
+        for _ in range(3):
+            with opened(provider, toolchain) as box:
+                shell(box, "setsid sleep 60 & true", step=1)
+        assert until(lambda: len(mine(daemon)) == before)
+
+
+# --- whose container it is ----------------------------------------------------------------------------------------
+
+
+def test_a_lease_is_dead_only_when_its_process_surely_is() -> None:
+    mine_now = lease()
+    host, boot, namespace, pid, started = mine_now.split("/")
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    assert not dead(mine_now)
+    assert dead("/".join((host, boot, namespace, str(gone.pid), "1")))
+    assert dead("/".join((host, boot, namespace, pid, str(int(started) + 1))))
+    assert dead("/".join((host, "an-earlier-boot", namespace, pid, started)))
+    assert not dead("/".join(("another-host", "another-boot", namespace, "1", "1")))
+    assert not dead("/".join((host, boot, "another-namespace", str(gone.pid), "1")))
+    for odd in ("", "x", "/".join((host, boot, namespace, "x", "1")), mine_now + "/more"):
+        assert not dead(odd)
+
+
+HARNESS = """
+import os, sys, time
+from pathlib import Path
+from harness.core.deadline import Deadline
+from harness.core.ports import SandboxSpec
+from harness.sandboxes import kinds
+from harness.sandboxes.engine import lease
+from harness.sandboxes.toolchain import Store
+root = Path({root!r})
+store = Store(Path({store!r}), root / "toolchains")
+box = kinds.make("docker", store, root / "toolchains", os.environ, print).open(
+    SandboxSpec(role="judge", toolchain={toolchain!r}), Deadline(60.0))
+box.start(["setsid", "sleep", "300"]); print(lease(), flush=True); time.sleep(300)
+"""
+
+
+class TestReaper:
+    pytestmark = with_daemon
+
+    def test_a_killed_harness_leaves_nothing_after_the_next_start(
+        self, daemon: Engine, provider: Docker, store: Store, toolchain: str
+    ) -> None:
+        code = HARNESS.format(root=str(ROOT), store=str(store.root), toolchain=toolchain)
+        with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, cwd=ROOT) as harness:
+            assert harness.stdout is not None
+            its = harness.stdout.readline().decode().strip()
+            with daemon.calls("look") as client:
+                (container,) = [item for item in held(client) if item["Labels"][LEASE] == its]
+                assert container["State"] == "running"
+                assert container["Id"][:12] not in reap(client)
+                harness.kill()
+                harness.wait()
+                # Its input was closed with its harness's connection: it ends before anybody looks for it.
+                assert until(lambda: client.inspect_container(container["Id"])["State"]["Status"] == "exited")
+        with opened(provider, toolchain) as box:
+            kinds.make("docker", store, ROOT / "toolchains", os.environ, print)
+            with daemon.calls("look") as client:
+                assert its not in [item["Labels"][LEASE] for item in held(client)]
+            assert shell(box, "echo alive").stdout == b"alive\n"
+
+    def test_only_what_the_labels_say_is_removed(self, daemon: Engine, provider: Docker, toolchain: str) -> None:
+        image = provider._images.image(toolchain)
+        leases = {"live": lease(), "abroad": "another-host/b/1/1/1", "dead": lease().rsplit("/", 1)[0] + "/1"}
+        with daemon.calls("make") as client:
+            made = {
+                name: client.create_container(image, ["true"], labels={LEASE: its})["Id"]
+                for name, its in leases.items()
+            }
+            made["foreign"] = client.create_container(image, ["true"], labels={"other": "label"})["Id"]
+            try:
+                assert reap(client) == [made["dead"][:12]]
+                left = {item["Id"] for item in client.containers(all=True)}
+                assert {name for name, container in made.items() if container in left} == {"live", "abroad", "foreign"}
+            finally:
+                for name in ("live", "abroad", "foreign"):
+                    client.remove_container(made[name], force=True)
+
+
+# --- how it fails -------------------------------------------------------------------------------------------------
+
+
+class _Proxy(socketserver.ThreadingUnixStreamServer):
+    """A daemon that can be cut off: connections are passed on until then."""
+
+    daemon_threads = True
+
+    def __init__(self, path: str, target: str) -> None:
+        self.target = target
+        self.sockets: list[socket.socket] = []
+        super().__init__(path, _Pass)
+
+    def cut(self) -> None:
+        self.shutdown()
+        self.server_close()
+        Path(str(self.server_address)).unlink()
+        for one in self.sockets:
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+
+
+class _Pass(socketserver.BaseRequestHandler):
+    server: _Proxy
+
+    def handle(self) -> None:
+        with socket.socket(socket.AF_UNIX) as far:
+            far.connect(self.server.target)
+            self.server.sockets += [self.request, far]
+            back = threading.Thread(target=self.copy, args=(far, self.request), daemon=True)
+            back.start()
+            self.copy(self.request, far)
+            back.join()
+
+    def copy(self, source: socket.socket, target: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(1 << 16):
+                target.sendall(data)
+        with contextlib.suppress(OSError):
+            target.shutdown(socket.SHUT_WR)
+
+
+@pytest.mark.sandbox
+@pytest.mark.skipif(
+    "docker" not in KINDS or not os.environ.get("DOCKER_HOST", "").startswith("unix://"),
+    reason="no Docker daemon answers at a socket",
+)
+def test_a_daemon_that_dies_makes_the_attempt_fail_and_stops_nobody(
+    store: Store, toolchain: str, tmp_path: Path
+) -> None:
+    real = os.environ["DOCKER_HOST"].removeprefix("unix://")
+    proxy = _Proxy(str(tmp_path / "docker.sock"), real)
+    serving = threading.Thread(target=proxy.serve_forever, args=(0.05,))
+    serving.start()
+    environ = {**os.environ, "DOCKER_HOST": f"unix://{tmp_path}/docker.sock"}
+    provider = kinds.make("docker", store, ROOT / "toolchains", environ, print)
+    box = provider.open(SandboxSpec(role="judge", toolchain=toolchain), Deadline(60.0))
+    process = box.start(["sleep", "60"])
+    threading.Timer(0.3, proxy.cut).start()
+    began = time.monotonic()
+    with pytest.raises(Failure) as failed:
+        process.wait(Deadline(30.0))
+    assert failed.value.cause == Cause.SANDBOX
+    with pytest.raises(Failure):
+        shell(box, "true")
+    box.close()
+    with pytest.raises(Failure) as failed:
+        provider.open(SandboxSpec(role="judge", toolchain=toolchain), Deadline(60.0))
+    assert failed.value.cause == Cause.SANDBOX
+    assert time.monotonic() - began < 10.0
+    serving.join()
+
+
+class _Daemon(http.server.BaseHTTPRequestHandler):
+    """Answers as a daemon would to whoever asks what it is."""
+
+    said: dict[str, object]
+
+    def do_GET(self) -> None:
+        version = {"Version": "1.0", "ApiVersion": "1.41", "MinAPIVersion": "1.12"}
+        info = {"NCPU": 1, "MemoryLimit": True, "PidsLimit": True, "CpuCfsQuota": True, "Architecture": "x86_64"}
+        info |= {"Driver": "vfs", "SecurityOptions": ["name=seccomp,profile=default"]}
+        body = json.dumps({**version, **info, **self.said}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextlib.contextmanager
+def a_daemon(**said: object) -> Iterator[dict[str, str]]:
+    """The environment of whoever talks to a daemon that says this of itself."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), type("Said", (_Daemon,), {"said": said})) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            yield {"DOCKER_HOST": f"tcp://127.0.0.1:{server.server_address[1]}"}
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_a_daemon_that_is_fit_is_taken() -> None:
+    with a_daemon() as environ:
+        facts = Engine(environ).facts
+    assert (facts.api, facts.limits["memory"], facts.seccomp, facts.rootless) == ("1.41", True, True, False)
+
+
+def test_an_old_daemon_is_refused_with_its_version() -> None:
+    with a_daemon(ApiVersion="1.40", Version="19.03.1") as environ, pytest.raises(UsageError) as refused:
+        Engine(environ)
+    assert "too old: 19.03.1 (API 1.40)" in refused.value.message
+    assert "20.10" in refused.value.mend
+    assert refused.value.where == f"DOCKER_HOST {environ['DOCKER_HOST']}"
+
+
+def test_a_daemon_without_a_call_filter_is_refused() -> None:
+    with (
+        a_daemon(SecurityOptions=["name=apparmor"]) as environ,
+        pytest.raises(UsageError, match="filters no system calls"),
+    ):
+        Engine(environ)
+
+
+@pytest.mark.parametrize("host", ["unix:///nonexistent.sock", "tcp://127.0.0.1:9"])
+def test_no_daemon_is_told_with_a_mend(host: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        Engine({"DOCKER_HOST": host})
+    assert re.match(r"no Docker daemon answers: (No such file or directory|Connection refused)$", refused.value.message)
+    assert "--sandbox bubblewrap" in refused.value.mend
+
+
+def test_a_daemon_that_never_answers_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "ASK_S", 1.0)
+    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(UsageError, match="no Docker daemon answers"):
+        Engine({"DOCKER_HOST": f"tcp://127.0.0.1:{silent.getsockname()[1]}"})
+
+
+def test_auto_takes_the_weaker_only_aloud(store: Store) -> None:
+    said: list[str] = []
+    environ = {"DOCKER_HOST": "unix:///nonexistent.sock"}
+    assert kinds.make("auto", store, ROOT / "toolchains", environ, said.append).kind == "bubblewrap"
+    assert said == ["sandboxes: bubblewrap, because no Docker daemon answers: No such file or directory"]
+
+
+class TestBase:
+    pytestmark = with_daemon
+    NOWHERE = "127.0.0.1:9/nothing:1"
+
+    def test_auto_without_a_base_takes_bubblewrap_aloud(self, store: Store) -> None:
+        said: list[str] = []
+        environ = {**os.environ, kinds.BASE: self.NOWHERE}
+        assert kinds.make("auto", store, ROOT / "toolchains", environ, said.append).kind == "bubblewrap"
+        assert said == [
+            f"sandboxes: bubblewrap, because the Docker daemon does not hold the base image {self.NOWHERE} "
+            f"(docker pull {self.NOWHERE})"
+        ]
+
+    def test_a_base_that_cannot_be_had_is_told(self, daemon: Engine, store: Store, toolchain: str) -> None:
+        with pytest.raises(UsageError) as refused:
+            Images(daemon, store, ROOT / "toolchains", self.NOWHERE).image(toolchain)
+        assert f"the base image {self.NOWHERE} is not there and cannot be fetched" in refused.value.message
+        assert "HARNESS_DOCKER_BASE" in refused.value.mend
+
+    def test_a_base_without_python_is_told(self, daemon: Engine, store: Store, toolchain: str, tmp_path: Path) -> None:
+        folder = tmp_path / toolchain
+        folder.mkdir()
+        source = ROOT / "toolchains" / toolchain
+        (folder / "requirements.txt").write_bytes((source / "requirements.txt").read_bytes())
+        dockerfile = (source / "Dockerfile").read_text().replace("bash git make", "bash git no-such-program make")
+        (folder / "Dockerfile").write_text(dockerfile)
+        base = kinds.images(daemon, store, ROOT / "toolchains", os.environ, print).base
+        with pytest.raises(UsageError, match="the base has no no-such-program"):
+            Images(daemon, store, tmp_path, base).image(toolchain)
+
+
+# --- the call filter, on paper ------------------------------------------------------------------------------------
+
+
+def allowed(name: str, *arguments: int) -> bool:
+    """What an engine makes of the profile for one call."""
+    for rule in json.loads(profile())["syscalls"]:
+        if name in rule["names"] and all(
+            arguments[test["index"]] & test["value"] == test["valueTwo"] for test in rule.get("args", [])
+        ):
+            return bool(rule["action"] == "SCMP_ACT_ALLOW")
+    return False
+
+
+def test_the_profile_says_what_the_filter_says() -> None:
+    for name in (*seccomp.REFUSED, *seccomp.UNKNOWN):
+        assert not allowed(name, 0, 0), name
+    assert all(allowed(name) for name in KNOWN.split())
+    unknown = [rule for rule in json.loads(profile())["syscalls"] if rule.get("errnoRet") == seccomp.ENOSYS]
+    assert [rule["names"] for rule in unknown] == [sorted(seccomp.UNKNOWN)]
+
+
+def test_conditions_hold_bit_by_bit() -> None:
+    for family in range(64):
+        assert allowed("socket", family) == (family in seccomp.FAMILIES)
+        assert allowed("socket", family | 1 << 40) == (family in seccomp.FAMILIES)
+    for bit in range(32):
+        assert allowed("clone", 1 << bit | 17) == (not seccomp.NAMESPACES >> bit & 1)
+    for request in (*range(0x5300, 0x5600), 0, 0xFFFFFFFF, *(seccomp.TIOCSTI ^ 1 << bit for bit in range(32))):
+        refused = request in (seccomp.TIOCSTI, seccomp.TIOCLINUX)
+        assert allowed("ioctl", 0, request) == (not refused), hex(request)
+        assert allowed("ioctl", 0, request | 1 << 35) == (not refused), hex(request)
+
+
+def test_no_call_of_the_kernel_is_forgotten() -> None:
+    headers = (Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h"), Path("/usr/include/asm-generic/unistd.h"))
+    if not any(path.is_file() for path in headers):
+        pytest.skip("the kernel's headers are not installed")
+    listed = {*KNOWN.split(), *seccomp.REFUSED, *seccomp.UNKNOWN, "clone", "socket", "ioctl"}
+    for path in headers:
+        pattern = r"#define __NR(?:3264)?_(\w+)\s+(\d+)"
+        names = {match[1] for match in re.finditer(pattern, path.read_text()) if int(match[2]) <= seccomp.NEWEST}
+        names = {name for name in names if not name.endswith("time64")}
+        assert names - listed - {"syscalls", "arch_specific_syscall"} == set()
+
+
+# --- wheels -------------------------------------------------------------------------------------------------------
+
+
+def test_requirements_of_some_patch_versions_are_found_with_their_hashes() -> None:
+    text = (
+        "a==1 \\\n    --hash=sha256:11 \\\n    --hash=sha256:12\n    # via b\n"
+        "b==2 ; python_full_version < '3.11.3' \\\n    --hash=sha256:21 \\\n    --hash=sha256:22\n    # via a\n"
+        "c==3 ; sys_platform == 'win32' \\\n    --hash=sha256:31\n"
+    )
+    (found,) = PATCH_BOUND.findall(text)
+    assert PATCH_MARKER.sub("", found) == "b==2 \\\n    --hash=sha256:21 \\\n    --hash=sha256:22\n"
