@@ -29,7 +29,7 @@ from harness.core.ports import SandboxSpec
 from harness.sandboxes import seccomp
 from harness.sandboxes.limits import Group, Groups
 from harness.sandboxes.link import RunnerSandbox
-from harness.sandboxes.toolchain import RUNNER_FILE, VENV, WHEELHOUSE, Store
+from harness.sandboxes.toolchain import RUNNER_FILE, VENV, WHEELHOUSE, Store, Toolchain
 
 FIRST_UID, UIDS = 300_000, 500_000_000
 INSIDE_UID = 1000
@@ -109,10 +109,11 @@ class Bubblewrap:
         return _mend(self._store)
 
     def _launch(self, spec: SandboxSpec) -> _Body:
+        toolchain = self._store.toolchain(spec.toolchain)
         group = self._groups.make(spec.memory_bytes, spec.processes)
         errors = os.fdopen(os.memfd_create("errors"), "w+b")
         read, write = os.pipe()
-        argv, fds = self._arguments(spec, write)
+        argv, fds = self._arguments(spec, toolchain, write)
         try:
             process = self._launcher.submit(_popen, argv, fds, errors).result()
         except OSError as error:
@@ -129,7 +130,7 @@ class Bubblewrap:
         body.enter_group()
         return body
 
-    def _arguments(self, spec: SandboxSpec, info: int) -> tuple[list[str], list[int]]:
+    def _arguments(self, spec: SandboxSpec, toolchain: Toolchain, info: int) -> tuple[list[str], list[int]]:
         fds: list[int] = [info]
 
         def data(content: bytes) -> str:
@@ -139,7 +140,6 @@ class Bubblewrap:
             fds.append(fd)
             return str(fd)
 
-        toolchain = self._store.toolchain(spec.toolchain)
         interpreter = self._store.interpreter(toolchain)
         argv = [str(self._store.bubblewrap()), "--info-fd", str(info)]
         argv += [
