@@ -37,7 +37,7 @@ lint: $(READY) ## style, types and layers
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --cache-dir .import_linter_cache
 
-prove: $(READY) ## prove every task: reference, alternatives, flaws, floor
+prove: $(READY) ## prove every task: reference five times, alternatives, every flaw, floor
 	@$(BIN)/harness check
 
 nightly: $(READY) ## candidate against a pinned control (MATRIX=file), trend, exports; exit 1 when it got worse, 3 when invalid

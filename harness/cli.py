@@ -144,6 +144,7 @@ def _check_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     check.add_argument("task", nargs="?", help="task id (default: all)")
     check.add_argument("--format", default="grid", choices=("grid", "json"), help="default: grid")
     check.add_argument("--repeats", type=_positive, default=5, help="runs of the reference delivery (default: 5)")
+    check.add_argument("--flaws", type=_positive, metavar="N", help="play only N flaws, others each day (default: all)")
     check.add_argument("--jobs", type=_positive, default=2, help="trials at once (default: 2)")
     check.set_defaults(verb=_check)
 

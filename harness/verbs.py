@@ -9,6 +9,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import JsonValue
@@ -137,7 +138,9 @@ def check(parsed: argparse.Namespace) -> int:
     choice = compose.Choice(tasks=(parsed.task,) if parsed.task else (), jobs=parsed.jobs)
     prompt, bundles = compose.chosen(choice)
     progress = Progress(sys.stderr)
-    reports = [_check_one(choice, prompt, bundle, parsed.repeats, progress) for bundle in bundles]
+    day = datetime.now(UTC).toordinal()
+    flaws = {bundle.task.id: proof.rotation(bundle.flaws, parsed.flaws, day) for bundle in bundles}
+    reports = [_check_one(choice, prompt, each, flaws[each.task.id], parsed.repeats, progress) for each in bundles]
     if parsed.format == "json":
         print(json.dumps([report.model_dump(mode="json") for report in reports], indent=2))
     else:
@@ -146,9 +149,9 @@ def check(parsed: argparse.Namespace) -> int:
 
 
 def _check_one(
-    choice: compose.Choice, prompt: Prompt, bundle: Bundle, repeats: int, progress: Progress
+    choice: compose.Choice, prompt: Prompt, bundle: Bundle, flaws: Sequence[str], repeats: int, progress: Progress
 ) -> proof.TaskProof:
-    variants = proof.variants(bundle.flaws, bundle.alternatives, repeats)
+    variants = proof.variants(flaws, bundle.alternatives, repeats)
     base = compose.player_arm("oracle", prompt, [bundle])
     arms = [base.model_copy(update={"name": name, "digest": f"{base.digest}:{name}"}) for name in variants]
 

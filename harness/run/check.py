@@ -63,6 +63,15 @@ class TaskProof(Record):
         return "\n".join([head, *rows, f"  => {'proven' if self.ok else 'NOT proven'}"])
 
 
+def rotation(names: Iterable[str], number: int | None, day: int) -> list[str]:
+    """`number` of the names, going round by day, so that every one has its turn; all of them without a number."""
+    ordered = sorted(names)
+    if number is None or number >= len(ordered):
+        return ordered
+    start = day * number % len(ordered)
+    return sorted((ordered + ordered)[start : start + number])
+
+
 def variants(flaws: Iterable[str], alternatives: Iterable[str], repeats: int) -> list[str]:
     """Names of the deliveries that a proof plays."""
     names = [f"reference:{number}" for number in range(1, repeats + 1)]
