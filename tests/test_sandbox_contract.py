@@ -570,7 +570,6 @@ def test_no_private_path_of_the_host_is_there(shared: Sandbox) -> None:
         str(ROOT),
         "/root/.ssh",
         "/var/run/docker.sock",
-        "/work",
         "/home/runner",
         "/etc/shadow",
         "/sys/kernel",
