@@ -70,7 +70,13 @@ def _run_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 
 def _run_flags(run: argparse.ArgumentParser) -> None:
-    run.add_argument("--tasks", type=_names, default=(), metavar="A,B", help="task ids (default: all)")
+    run.add_argument(
+        "--tasks",
+        type=_tasks,
+        default=(),
+        metavar="A,B|DIR",
+        help="task ids, or a folder of tasks kept elsewhere (default: all)",
+    )
     run.add_argument(
         "--agents", type=_names, default=(), metavar="A,B", help="reference agents (default: the shipped four)"
     )
@@ -141,7 +147,8 @@ def _stored_parsers(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def _check_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     check = verbs.add_parser("check", help="prove tasks: reference, no-op floor, alternatives, flaws, clauses, leaks")
-    check.add_argument("task", nargs="?", help="task id (default: all)")
+    check.add_argument("task", nargs="?", help="task id, or a folder of tasks kept elsewhere (default: all)")
+    check.add_argument("--tasks", type=_tasks, default=(), metavar="A,B|DIR", help="several, as in harness run")
     check.add_argument("--format", default="grid", choices=("grid", "json"), help="default: grid")
     check.add_argument("--repeats", type=_positive, default=5, help="runs of the reference delivery (default: 5)")
     check.add_argument("--flaws", type=_positive, metavar="N", help="play only N flaws, others each day (default: all)")
@@ -180,6 +187,11 @@ def _tells(parser: argparse.ArgumentParser) -> None:
 
 def _names(text: str) -> tuple[str, ...]:
     return tuple(part for part in text.replace(" ", ",").split(",") if part)
+
+
+def _tasks(text: str) -> tuple[str, ...]:
+    """Names, or paths; a folder may have a blank or a comma in its name."""
+    return (text,) if Path(text).is_dir() else _names(text)
 
 
 def _paths(text: str) -> tuple[str, ...]:

@@ -41,6 +41,7 @@ from harness.sandboxes.toolchain import Store, default_root
 from harness.store.layout import RunFolder
 
 ROOT = Path(__file__).resolve().parent.parent
+TASKS = ROOT / "tasks"
 GRADERS = "graders"
 GRADER_NAMES = ("tests_passing", "report_format", "rule_violations", "truthfulness")
 PLAYERS = "harness.models.players"
@@ -58,7 +59,7 @@ class Choice:
     """What a user asked for."""
 
     tasks: Sequence[str] = ()
-    """Empty: all."""
+    """Ids, or folders of tasks kept elsewhere; empty: all of the harness's own."""
     agents: Sequence[str] = ()
     """Reference agents; empty: the shipped four, or none beside `model`."""
     model: str | None = None
@@ -68,7 +69,7 @@ class Choice:
     repeats: int = 1
     sandbox: str = "auto"
     results: Path = ROOT / "results"
-    tasks_root: Path = ROOT / "tasks"
+    tasks_root: Path = TASKS
     name: str | None = None
     seed: int = 0
     jobs: int = 2
@@ -239,9 +240,15 @@ def planned_tasks(bundles: Sequence[Bundle], store: Store) -> tuple[PlannedTask,
             digest=bundle.task.digest,
             toolchain=bundle.task.file.toolchain,
             toolchain_digest=store.digest(bundle.task.file.toolchain),
+            place="" if bundle.task.root.parent == TASKS else str(bundle.task.root),
         )
         for bundle in bundles
     )
+
+
+def places(folder: RunFolder, task: str | None = None) -> list[str]:
+    """Where the tasks of a run are found again, as a `Choice` names them; `task` only, when it is given."""
+    return [one.place or one.id for one in folder.manifest.tasks if task in (None, one.id)]
 
 
 def current(folder_manifest: RunManifest, arms: Sequence[Arm], bundles: Sequence[Bundle], store: Store) -> Current:

@@ -106,7 +106,7 @@ def _past(parsed: argparse.Namespace, models: list[str]) -> list[Side]:
 def _probe(parsed: argparse.Namespace) -> None:
     """One trial of every arm on the first task, as a run of its own."""
     choice = verbs.chosen_by(parsed)
-    first = compose.chosen(choice)[1][0].task.id
-    print(f"probe: one trial of each arm on {first}", file=sys.stderr)
+    first = compose.chosen(choice)[1][0].task
+    print(f"probe: one trial of each arm on {first.id}", file=sys.stderr)
     with contextlib.redirect_stdout(sys.stderr):
-        verbs.run(argparse.Namespace(**{**vars(parsed), "tasks": (first,), "repeats": 1, "name": None}))
+        verbs.run(argparse.Namespace(**{**vars(parsed), "tasks": (str(first.root),), "repeats": 1, "name": None}))

@@ -116,7 +116,7 @@ def verify(parsed: argparse.Namespace) -> int:
     """`harness verify`: a stored verdict once more, from the sealed snapshot; no agent, no model, no key."""
     folder = resolve_run(_results(parsed), parsed.run)
     planned, stored = again.find(folder, parsed.trial)
-    choice = compose.Choice(tasks=[planned.task], sandbox=folder.manifest.sandbox)
+    choice = compose.Choice(tasks=compose.places(folder, planned.task), sandbox=folder.manifest.sandbox)
     bundle = compose.chosen(choice)[1][0]
     toolchain = bundle.task.file.toolchain
     lab = compose.make_lab(choice, compose.make_store(choice, Progress(sys.stderr).say), toolchain)
@@ -135,7 +135,7 @@ def show(parsed: argparse.Namespace) -> int:
 
 def check(parsed: argparse.Namespace) -> int:
     """`harness check`: prove tasks through the path that judges models."""
-    choice = compose.Choice(tasks=(parsed.task,) if parsed.task else (), jobs=parsed.jobs)
+    choice = compose.Choice(tasks=(*((parsed.task,) if parsed.task else ()), *parsed.tasks), jobs=parsed.jobs)
     prompt, bundles = compose.chosen(choice)
     progress = Progress(sys.stderr)
     day = datetime.now(UTC).toordinal()
@@ -344,7 +344,7 @@ def _pinned(parsed: argparse.Namespace, folder: RunFolder) -> tuple[compose.Choi
     manifest = folder.manifest
     asked = [ArmChoice(arm.name, arm.model, compose.kept_prompt(folder, arm), arm.limits) for arm in manifest.arms]
     choice = compose.Choice(
-        tasks=[task.id for task in manifest.tasks],
+        tasks=compose.places(folder),
         arms=asked,
         results=_results(parsed),
         jobs=parsed.jobs,

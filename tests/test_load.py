@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -246,6 +247,31 @@ def test_tasks_are_found_and_selected_by_name(root: Path) -> None:
         select(tasks / "drafts", [])
     with pytest.raises(UsageError, match=r"no task\.toml here"):
         load_task(tasks / "drafts")
+
+
+def test_tasks_kept_elsewhere_are_selected_by_their_folder_or_the_one_above(root: Path, tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    own.mkdir()
+    assert [bundle.task.root for bundle in select(own, [str(root)])] == [root.resolve()]
+    assert [bundle.task.root for bundle in select(own, [str(root.parent), str(root)])] == [root.resolve()]
+    with pytest.raises(UsageError, match="no task here") as empty:
+        select(root.parent, [str(own)])
+    assert empty.value.where == str(own)
+
+
+def test_a_task_of_ones_own_goes_before_a_folder_of_its_name(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(root, tmp_path / "here" / "items")
+    monkeypatch.chdir(tmp_path / "here")
+    assert select(root.parent, ["items"])[0].task.root == root
+    assert select(root.parent, ["./items"])[0].task.root == (tmp_path / "here" / "items").resolve()
+
+
+def test_two_tasks_of_one_id_are_refused(root: Path, tmp_path: Path) -> None:
+    shutil.copytree(root, tmp_path / "copy" / "items")
+    with pytest.raises(UsageError, match="a second task 'items'"):
+        select(root.parent, ["items", str(tmp_path / "copy")])
 
 
 # --- prompts -----------------------------------------------------------------------------------------------------

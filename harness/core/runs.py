@@ -31,6 +31,8 @@ class PlannedTask(Record):
     digest: str
     toolchain: str
     toolchain_digest: str
+    place: str = ""
+    """Folder of a task that is kept elsewhere; empty for one of the harness's own."""
 
 
 class PlannedTrial(Record):

@@ -89,15 +89,40 @@ def find_tasks(root: Path) -> dict[str, Path]:
     return {path.parent.name: path.parent for path in sorted(root.glob("*/task.toml"))}
 
 
-def select(root: Path, ids: Sequence[str]) -> list[Bundle]:
-    """The named tasks in the order given, each once; all of them when none is named."""
+def select(root: Path, asked: Sequence[str]) -> list[Bundle]:
+    """The tasks asked for in the order given, each once; all of `root` when nothing is asked for.
+
+    Each is the id of a task in `root`, or a folder kept elsewhere: a task's own, or one that holds tasks' folders.
+    """
     found = find_tasks(root)
-    if not found:
+    if not found and not asked:
         raise UsageError("no task here", where=str(root), mend="name the folder that holds the tasks' folders")
-    for name in ids:
-        if name not in found:
-            raise UsageError(unknown("task", name, found), where=str(root))
-    return [load_task(found[name]) for name in dict.fromkeys(ids or found)]
+    places = [place for name in asked for place in _places(root, found, name)] or list(found.values())
+    bundles = [load_task(place) for place in dict.fromkeys(places)]
+    first: dict[str, Path] = {}
+    for bundle in bundles:
+        other = first.setdefault(bundle.task.id, bundle.task.root)
+        if other != bundle.task.root:
+            mend = f"leave one of them out, the other stands in {other}"
+            raise UsageError(f"a second task '{bundle.task.id}'", where=str(bundle.task.root), mend=mend)
+    return bundles
+
+
+def _places(root: Path, found: Mapping[str, Path], name: str) -> list[Path]:
+    """Folders of the tasks that `name` stands for; a task of `root` goes before a folder of the same name."""
+    if name in found:
+        return [found[name]]
+    folder = Path(name)
+    if not folder.is_dir():
+        mend = "name a task, or a folder that holds one or several"
+        raise UsageError(unknown("task", name, found), where=str(root), mend=mend)
+    if (folder / "task.toml").is_file():
+        return [folder.resolve()]
+    inside = find_tasks(folder.resolve())
+    if not inside:
+        mend = "name a task's folder, or the folder that holds the tasks' folders"
+        raise UsageError("no task here", where=name, mend=mend)
+    return list(inside.values())
 
 
 def load_task(root: Path) -> Bundle:
