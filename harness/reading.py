@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import getpass
 import json
+import os
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -268,7 +269,7 @@ def override(parsed: argparse.Namespace) -> int:
         before=overrides.outcome(run.folder, trial, attempt, parsed.check),
         answer=None if parsed.answer == "withdrawn" else parsed.answer,
         why=parsed.why,
-        who=parsed.by or getpass.getuser(),
+        who=parsed.by or _whoever(),
         at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     overrides.add(run.folder, made)
@@ -276,6 +277,14 @@ def override(parsed: argparse.Namespace) -> int:
     after = Stored(run.folder).find(trial)
     print(f"accepted: {'yes' if result.accepted else 'no'} -> {'yes' if after.accepted else 'no'}")
     return OK
+
+
+def _whoever() -> str:
+    """The name of the person, or their number: in a container a user often has no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
 
 
 # --- export ------------------------------------------------------------------------------------------------------
