@@ -1,7 +1,7 @@
 """Whether two runs of the same trials, in two kinds of sandboxes, came to the same grades: `python -m same_grades A B`.
 
 Every check and rule is compared by its outcome, severity, opportunities and number of findings, every verdict by its
-columns; times, costs and seeds differ by nature. Exit status 1, and each difference on a line, where anything else does.
+columns; times, costs and seeds differ by nature. Exit status 1 and a line for each difference where anything else does.
 """
 
 from __future__ import annotations
