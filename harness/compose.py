@@ -210,19 +210,22 @@ def make_lab(choice: Choice, store: Store, toolchain: str, say: Say = lambda _: 
     if choice.sandbox not in SANDBOXES:
         raise UsageError(plugins.unknown("sandbox", choice.sandbox, SANDBOXES), where="--sandbox")
     provider = kinds.make(choice.sandbox, store, ROOT / "toolchains", choice.environ, say, choice.name or "")
-    prove(provider, toolchain)
-    return SandboxLab(provider, Services(provider, store, toolchain))
+    limits = prove(provider, toolchain)
+    return SandboxLab(provider, Services(provider, store, toolchain), limits)
 
 
-def manifest(choice: Choice, arms: Sequence[Arm], bundles: Sequence[Bundle], store: Store, sandbox: str) -> RunManifest:
-    """The plan of a new run."""
+def manifest(
+    choice: Choice, arms: Sequence[Arm], bundles: Sequence[Bundle], store: Store, lab: SandboxLab
+) -> RunManifest:
+    """The plan of a new run, in sandboxes of the kind that `lab` has."""
     tasks = planned_tasks(bundles, store)
     now = datetime.now(UTC)
     return RunManifest(
         run=choice.name or now.strftime("%Y%m%d-%H%M%S"),
         created=now.isoformat(timespec="seconds"),
         order_seed=choice.seed,
-        sandbox=sandbox,
+        sandbox=lab.provider.kind,
+        limits_applied=lab.limits_applied,
         budget_usd=choice.budget_usd,
         price_date=PriceTable.load(choice.prices).date,
         kickoff_digest=kickoff_digest(),
@@ -290,7 +293,7 @@ class Workshop:
             seed=bundle.seed,
             system=self.prompts[arm.prompt_digest].body,
             agent=cast(Agent, plugins.load("harness.agents", arm.driver)()),
-            lab=self.labs[bundle.task.file.toolchain],
+            lab=self.labs[bundle.task.file.toolchain].of(planned.trial),
             open_door=self._opener(upstream, planned.trial),
         )
 
@@ -348,14 +351,14 @@ def workshop(
     say: Say,
     script: Callable[[Bundle, Arm], Sequence[Turn]] | None = None,
     *,
-    spent_micro_usd: int = 0,
+    spent: Mapping[str, int] | None = None,
     log: Callable[[str, Mapping[str, JsonValue]], None] = unheard,
 ) -> Iterator[Workshop]:
-    """A workshop with its gateway and its player server running; `spent_micro_usd` of the budget is gone already."""
+    """A workshop with its gateway and its player server running; `spent`: trial -> micro-dollars that are gone."""
     store = make_store(choice, say)
     labs = {name: make_lab(choice, store, name, say) for name in {bundle.task.file.toolchain for bundle in bundles}}
     prices = PriceTable.load(choice.prices)
-    metered = Gateway(prices, choice.budget_usd, spent_micro_usd=spent_micro_usd, log=log)
+    metered = Gateway(prices, choice.budget_usd, spent=spent, log=log)
     with metered as gateway, PlayerServer() as players:
         yield Workshop(
             choice=choice,

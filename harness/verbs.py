@@ -7,8 +7,9 @@ import json
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from pydantic import JsonValue
 
 from harness import compose
 from harness.core.errors import UsageError
-from harness.core.runs import Arm, AttemptLine, JournalLine
+from harness.core.runs import Arm, JournalLine, PlannedTask, RunManifest
 from harness.gateway.prices import SHIPPED
 from harness.load.matrix import ArmChoice, crossed, load_matrix, parse_limits
 from harness.load.prompts import Prompt
@@ -26,7 +27,7 @@ from harness.report.progress import Progress
 from harness.run import check as proof
 from harness.run import verify as again
 from harness.run.grade import Bench
-from harness.run.plan import Action, Current, Owed, owed, owed_after, replan
+from harness.run.plan import Action, Current, Owed, owed, owed_after, replan, spent_by_trial
 from harness.run.pool import Interrupted, Pool, stopped_by_signals
 from harness.run.session import Session
 from harness.run.solve import kickoff_digest
@@ -55,12 +56,11 @@ def run(parsed: argparse.Namespace) -> int:
         compose.workshop(choice, arms, bundles, prompt, progress.say, log=log.write) as workshop,
     ):
         store = compose.make_store(choice, progress.say)
-        kind = next(iter(workshop.labs.values())).provider.kind
-        manifest = compose.manifest(choice, arms, bundles, store, kind)
+        manifest = compose.manifest(choice, arms, bundles, store, next(iter(workshop.labs.values())))
         beside = compose.kept_prompts(choice, prompt) | {PRICES: (choice.prices or SHIPPED).read_bytes()}
         folder = RunFolder.create(choice.results, manifest, beside)
         todo = tuple(Owed(planned, Action.RERUN, "not run yet", None) for planned in manifest.trials)
-        progress.say(f"run {manifest.run}: {len(todo)} trials in {kind} sandboxes, {choice.jobs} at a time")
+        progress.say(f"run {manifest.run}: {len(todo)} trials in {manifest.sandbox} sandboxes, {choice.jobs} at a time")
         with folder.lock():
             code = _carry_out(workshop, folder, todo, progress, log)
     return _closing(code, folder)
@@ -68,36 +68,31 @@ def run(parsed: argparse.Namespace) -> int:
 
 def resume(parsed: argparse.Namespace) -> int:
     """`harness resume`: what the run owes, by digest."""
-    folder = resolve_run(_results(parsed), parsed.run)
-    choice, prompt, bundles, arms = _pinned(parsed, folder)
+    found = resolve_run(_results(parsed), parsed.run)
     progress = Progress(sys.stderr)
-    store = compose.make_store(choice, progress.say)
-    current = compose.current(folder.manifest, arms, bundles, store)
-    replanned = replan(folder.manifest, arms, compose.planned_tasks(bundles, store))
-    replanned = replanned.model_copy(update={"kickoff_digest": kickoff_digest()})
     if parsed.dry_run:
-        for item in owed_after(folder.manifest, replanned, _lines(folder), current):
+        pinned = _pinned(parsed, found, progress)
+        for item in owed_after(found.manifest, pinned.replanned(found), _lines(found), pinned.current):
             print(f"{item.action:8} {item.planned.trial}  {item.planned.arm} on {item.planned.task}: {item.why}")
         return OK
-    with hold(folder.root.parent), folder.lock():
+    with _held(found) as folder:
+        pinned = _pinned(parsed, folder, progress)
+        replanned = pinned.replanned(folder)
         lines = _recover(folder, progress)
-        todo = owed_after(folder.manifest, replanned, lines, current)
-        folder = folder.replan(replanned.model_copy(update={"budget_usd": choice.budget_usd}))
-        code = _go_on(parsed, choice, arms, bundles, prompt, folder, todo, lines, progress)
+        todo = owed_after(folder.manifest, replanned, lines, pinned.current)
+        folder = folder.replan(replanned.model_copy(update={"budget_usd": pinned.choice.budget_usd}))
+        code = _go_on(parsed, pinned, folder, todo, lines, progress)
     return _closing(code, folder)
 
 
 def grade(parsed: argparse.Namespace) -> int:
     """`harness grade`: judge sealed deliveries again, whatever the digests say."""
-    folder = resolve_run(_results(parsed), parsed.run)
-    choice, prompt, bundles, arms = _pinned(parsed, folder)
     progress = Progress(sys.stderr)
-    store = compose.make_store(choice, progress.say)
-    current = compose.current(folder.manifest, arms, bundles, store)
-    with hold(folder.root.parent), folder.lock():
+    with _held(resolve_run(_results(parsed), parsed.run)) as folder:
+        pinned = _pinned(parsed, folder, progress)
         lines = _recover(folder, progress)
-        todo = _asked_for(folder, lines, current, progress)
-        code = _go_on(parsed, choice, arms, bundles, prompt, folder, todo, lines, progress)
+        todo = _asked_for(folder, lines, pinned.current, progress)
+        code = _go_on(parsed, pinned, folder, todo, lines, progress)
     return _closing(code, folder)
 
 
@@ -166,8 +161,8 @@ def _check_one(
     with tempfile.TemporaryDirectory() as scratch:
         place = replace(choice, results=Path(scratch), name=f"check-{bundle.task.id}")
         with compose.workshop(place, arms, [bundle], prompt, progress.say, script) as workshop:
-            kind = next(iter(workshop.labs.values())).provider.kind
-            manifest = compose.manifest(place, arms, [bundle], compose.make_store(place, progress.say), kind)
+            lab = next(iter(workshop.labs.values()))
+            manifest = compose.manifest(place, arms, [bundle], compose.make_store(place, progress.say), lab)
             folder = RunFolder.create(place.results, manifest)
             progress.say(f"check {bundle.task.id}: {len(variants)} deliveries")
             todo = tuple(Owed(planned, Action.RERUN, "proof", None) for planned in manifest.trials)
@@ -207,20 +202,15 @@ def _carry_out(
 
 def _go_on(
     parsed: argparse.Namespace,
-    choice: compose.Choice,
-    arms: Sequence[Arm],
-    bundles: Sequence[Bundle],
-    prompt: Prompt,
+    pinned: _Pinned,
     folder: RunFolder,
     todo: Sequence[Owed],
     lines: Sequence[JournalLine],
     progress: Progress,
 ) -> int:
     log = _log(parsed, progress)
-    spent = sum(line.cost.micro_usd + line.unsettled_micro_usd for line in lines if isinstance(line, AttemptLine))
-    with compose.workshop(
-        choice, arms, bundles, prompt, progress.say, spent_micro_usd=spent, log=log.write
-    ) as workshop:
+    made = pinned.choice, pinned.arms, pinned.bundles, pinned.prompt
+    with compose.workshop(*made, progress.say, spent=spent_by_trial(lines), log=log.write) as workshop:
         return _carry_out(workshop, folder, todo, progress, log)
 
 
@@ -339,8 +329,31 @@ def _alone(parsed: argparse.Namespace, *flags: str) -> None:
         raise UsageError(f"--{both[0]} beside --matrix", where="--matrix", mend="say it in the file")
 
 
-def _pinned(parsed: argparse.Namespace, folder: RunFolder) -> tuple[compose.Choice, Prompt, list[Bundle], list[Arm]]:
+@contextmanager
+def _held(found: RunFolder) -> Iterator[RunFolder]:
+    """The run with every other harness process kept out; its plan is read again, for another may have changed it."""
+    with hold(found.root.parent), found.lock():
+        yield RunFolder.open(found.root)
+
+
+@dataclass(frozen=True)
+class _Pinned:
     """What a run was made of, as it is now."""
+
+    choice: compose.Choice
+    prompt: Prompt
+    bundles: Sequence[Bundle]
+    arms: Sequence[Arm]
+    tasks: Sequence[PlannedTask]
+    current: Current
+
+    def replanned(self, folder: RunFolder) -> RunManifest:
+        """The run's plan by the digests of now."""
+        plan = replan(folder.manifest, self.arms, self.tasks)
+        return plan.model_copy(update={"kickoff_digest": kickoff_digest()})
+
+
+def _pinned(parsed: argparse.Namespace, folder: RunFolder, progress: Progress) -> _Pinned:
     manifest = folder.manifest
     asked = [ArmChoice(arm.name, arm.model, compose.kept_prompt(folder, arm), arm.limits) for arm in manifest.arms]
     choice = compose.Choice(
@@ -354,7 +367,10 @@ def _pinned(parsed: argparse.Namespace, folder: RunFolder) -> tuple[compose.Choi
         budget_usd=getattr(parsed, "budget", None) or manifest.budget_usd,
     )
     prompt, bundles = compose.chosen(choice)
-    return choice, prompt, bundles, list(compose.make_arms(choice, prompt, bundles))
+    arms = compose.make_arms(choice, prompt, bundles)
+    store = compose.make_store(choice, progress.say)
+    tasks = compose.planned_tasks(bundles, store)
+    return _Pinned(choice, prompt, bundles, arms, tasks, compose.current(manifest, arms, bundles, store))
 
 
 def _results(parsed: argparse.Namespace) -> Path:

@@ -654,16 +654,40 @@ def test_a_denied_key_is_the_providers_fault_and_the_client_is_told(bench: Calla
     assert KEY not in str(caught.value)
 
 
-@pytest.mark.parametrize(("size", "status"), [(10_000, 400), (1_100_000, 413)])
-def test_a_prompt_past_any_context_window_is_told_as_too_large(
-    bench: Callable[..., Bench], size: int, status: int
+@pytest.mark.parametrize("way", ["create", "stream"])
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [
+        ("prompt is too long: 208310 tokens > 200000 maximum", 413),
+        ("input length and `max_tokens` exceed context limit: 188240 + 32000 > 200000, decrease input length", 413),
+        ("messages.3: `tool_use` without `tool_result` right after it", 400),
+        ("Your credit balance is too low to access the Anthropic API", 400),
+        (None, 400),
+    ],
+)
+def test_a_prompt_that_outgrew_the_context_window_is_told_as_too_large(
+    bench: Callable[..., Bench], way: str, said: str | None, status: int
 ) -> None:
-    one = bench(limits=Limits(usd=100))
-    one.upstream.script = [Turn(400)]
+    one = bench()
+    error = {"type": "error", "error": {"type": "invalid_request_error", "message": said}}
+    one.upstream.script = [Turn(), Turn(400, body=json.dumps(error).encode() if said else b"<html>")]
+    one.say(way)
     with pytest.raises(anthropic.APIStatusError) as caught:
-        one.create(messages=[{"role": "user", "content": "x" * size}])
+        one.say(way)
     assert caught.value.status_code == status
     assert one.gateway.problem(one.token) is None
+    assert len(one.upstream.seen) == 2, "nothing is tried again"
+
+
+def test_a_first_prompt_that_does_not_fit_is_ours(bench: Callable[..., Bench]) -> None:
+    one = bench()
+    error = {"error": {"type": "invalid_request_error", "message": "prompt is too long: 2 tokens > 1 maximum"}}
+    one.upstream.script = [Turn(400, body=json.dumps(error).encode())]
+    with pytest.raises(anthropic.APIStatusError):
+        one.create()
+    problem = one.gateway.problem(one.token)
+    assert problem is not None
+    assert problem.cause is Cause.HARNESS
 
 
 def test_a_bad_request_is_the_agents_own(bench: Callable[..., Bench]) -> None:
@@ -973,7 +997,7 @@ def test_what_a_broken_turn_may_have_cost_stays_set_aside_for_the_run(bench: Cal
 
 
 def test_money_spent_before_counts_towards_the_runs_cap(bench: Callable[..., Bench]) -> None:
-    with Gateway(PriceTable.load(), run_usd=0.006, spent_micro_usd=5000, patience=FAST) as gateway:
+    with Gateway(PriceTable.load(), run_usd=0.006, spent={"t": 2000, "u": 3000}, patience=FAST) as gateway:
         one = bench(gateway=gateway)
         with pytest.raises(anthropic.BadRequestError):
             one.create()
@@ -1008,13 +1032,15 @@ def test_the_limit_of_the_run_follows_what_the_upstream_bears(bench: Callable[..
 
 
 def test_waiting_below_the_runs_limit_is_not_the_agents_time(bench: Callable[..., Bench]) -> None:
-    one, two = bench(seconds=5.0), bench(seconds=5.0)
+    began = time.monotonic()
+    one, two = bench(seconds=30.0), bench(seconds=30.0)
     one.upstream.script = [Turn(429), Turn(429), Turn(delay_s=0.4)]
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda each: each.say(), [one, two]))
     waited = sum(data["seconds"] for each in (one, two) for data in each.of("wait") if data["why"] == "limit")
-    assert waited == pytest.approx(0.4, abs=0.2)
-    assert one.deadline.remaining() + two.deadline.remaining() > 10.0 - 2.0
+    charged = 60.0 - one.deadline.remaining() - two.deadline.remaining()
+    assert waited > 0.2
+    assert charged <= 2 * (time.monotonic() - began) - waited
 
 
 def test_a_late_call_is_logged(bench: Callable[..., Bench]) -> None:

@@ -125,7 +125,8 @@ def test_input_is_estimated_upwards(size: int, images: int, tokens: int) -> None
 
 
 def _account(model: str = HAIKU, run: Purse | None = None, **limits: Any) -> Account:
-    return Account(PriceTable.load(), model, Limits(**limits), run or Purse(None))
+    run = run or Purse(None)
+    return Account(PriceTable.load(), model, Limits(**limits), Purse(None, run), run)
 
 
 def test_a_call_is_booked_at_its_real_price() -> None:
@@ -154,7 +155,7 @@ def test_money_is_refused_to_the_micro_dollar(usd: float, fits: bool) -> None:
     else:
         with pytest.raises(OverLimit) as caught:
             account.reserve(1000, 100)
-        assert (caught.value.limit, caught.value.run_wide) == ("money", False)
+        assert (caught.value.limit, caught.value.owner) == ("money", "attempt")
 
 
 def test_what_is_under_way_counts() -> None:
@@ -169,7 +170,7 @@ def test_what_is_under_way_counts() -> None:
 def test_the_runs_cap_is_told_apart() -> None:
     with pytest.raises(OverLimit) as caught:
         _account(run=Purse(2499)).reserve(1000, 100)
-    assert (caught.value.limit, caught.value.run_wide) == ("money", True)
+    assert (caught.value.limit, caught.value.owner) == ("money", "run")
     assert caught.value.message == ("this call may cost 2500 micro-USD; of the run's 2499, 0 are spent and 0 reserved")
 
 

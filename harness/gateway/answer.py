@@ -22,6 +22,7 @@ HOLDING = frozenset({429, 529})
 _AGAIN = frozenset({408, 409, 429})
 _DENIED = frozenset({401, 402, 403, 404})
 _SNAPSHOT = re.compile(r"-\d{8}")
+_TOO_LONG = re.compile(r"prompt is too long|exceeds? (?:the )?context (?:limit|window)")
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,20 @@ def judge(status: int, headers: Mapping[str, str], body: bytes, *, stream: bool 
 def denied(status: int) -> bool:
     """Whether a status is the provider's or the account's doing: the gateway has seen to everything else."""
     return status in _DENIED or 300 <= status < 400
+
+
+def too_long(reply: Reply) -> bool:
+    """Whether the upstream refused a prompt because it does not fit the model's context window.
+
+    The API has no type of its own for that, so its words decide: "prompt is too long: 208310 tokens > 200000 maximum",
+    "input length and `max_tokens` exceed context limit". They are the provider's; no agent has a part in them.
+    """
+    if reply.status != 400:
+        return False
+    try:
+        return bool(_TOO_LONG.search(str(json.loads(reply.body)["error"]["message"])))
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return False
 
 
 def same_model(asked: str, answered: str) -> bool:

@@ -21,7 +21,7 @@ from harness.core.deadline import Deadline
 from harness.core.digest import sha256
 from harness.core.errors import Cause, Failure
 from harness.core.records import Cost, Usage
-from harness.gateway.answer import HOLDING, Broken, Reply, api_error, denied, same_model
+from harness.gateway.answer import HOLDING, Broken, Reply, api_error, denied, same_model, too_long
 from harness.gateway.meter import Account, Limit, OverLimit, Reservation, input_estimate
 from harness.gateway.record import Recorder
 from harness.gateway.screen import Ask
@@ -37,10 +37,6 @@ MOST_NOTES = 100
 Log = Callable[[str, Mapping[str, JsonValue]], None]
 """Takes what belongs to the run rather than to an attempt: (event, data)."""
 
-WINDOW_TOKENS = 200_000
-"""The smallest context window of a model worth measuring."""
-_BYTES_A_TOKEN = 5
-"""More than a token of code or prose has: a request that is too long by this measure is too long."""
 _ROOM_S = 0.05
 """How often a call looks for room below the run-wide limit."""
 _SHORTEST_WAIT_S = 0.0005
@@ -233,8 +229,8 @@ class Exchange:
 
     async def _refuse(self, over: OverLimit) -> Reply:
         reply = self.admitted.over(over.limit, over.message)
-        if over.run_wide:
-            self.admitted.fail(Cause.CANCELLED, f"the run's budget is spent: {over.message}")
+        if over.owner != "attempt":
+            self.admitted.fail(Cause.CANCELLED, f"the {over.owner}'s budget is spent: {over.message}")
         await self.admitted.note(f"limit {over.limit}: {over.message}", reply.status, self.path)
         return reply
 
@@ -356,9 +352,10 @@ class Exchange:
 
     def _judged(self, reply: Reply) -> Reply:
         """The reply, or an error in its place where the attempt is invalid because of it."""
-        if reply.status == 400 and len(self.ask.body) > WINDOW_TOKENS * _BYTES_A_TOKEN:
-            # The API answers a prompt that is too long like any bad request; its size tells them apart, not its text.
-            return api_error(413, "request_too_large", "the prompt is longer than any context window")
+        if too_long(reply) and not self.counting:
+            if self._n == 1:
+                self.admitted.fail(Cause.HARNESS, "the first prompt, which is ours, does not fit the model's context")
+            return api_error(413, "request_too_large", "the prompt does not fit the model's context window")
         if denied(reply.status) and not self.counting:
             self.admitted.fail(Cause.PROVIDER, f"the upstream answered {reply.status}")
         if reply.message is None or same_model(self.admitted.model, reply.message.model):

@@ -1,8 +1,9 @@
 """Who may spend what: money is reserved at its worst case before a call and settled at its real price after it.
 
 Reserving first is what keeps a cap when many calls are under way at once: a call starts only while everything spent
-and everything still reserved fits below every cap above it. An attempt's purse lies inside the run's, so one check
-covers both.
+and everything still reserved fits below every cap above it. An attempt's purse lies inside its trial's and that inside
+the run's, so one check covers all three. The trial's and the run's also hold what earlier attempts spent and what
+broken calls may have cost; an attempt's own does not, because what others broke must not end an agent's turn.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from harness.core.records import Cost, Limits, Usage
 from harness.gateway.prices import PriceTable
 
 Limit = Literal["tokens", "money", "wall"]
+Owner = Literal["attempt", "trial", "run"]
 
 PREAMBLE_TOKENS = 1_000
 """What the provider itself may put before a prompt (how to use tools)."""
@@ -43,7 +45,7 @@ class Purse:
         self.spent = 0
         self.reserved = 0
         self.unsettled = 0
-        """What broken calls may have cost beyond what they told; only the outermost purse has to fear it."""
+        """What broken calls may have cost beyond what they told."""
         self.refused = False
         """A call found no room here."""
         self._chain: tuple[Purse, ...] = (self, *outer._chain) if outer else (self,)
@@ -61,15 +63,16 @@ class Purse:
             return None
 
     def settle(self, reserved: int, spent: int, unsettled: int = 0) -> None:
-        """Give a reservation back and book what the call really cost, and what it may have cost beyond that.
+        """Give a reservation back and book what the call really cost.
 
-        An agent's own purse forgets the latter: a provider that breaks calls must not use up an agent's budget.
+        `unsettled`, what it may have cost beyond that, is set aside in the purses around this one.
         """
         with self._lock:
             for purse in self._chain:
                 purse.reserved -= reserved
                 purse.spent += spent
-            self._chain[-1].unsettled += unsettled
+            for purse in self._chain[1:] or self._chain:
+                purse.unsettled += unsettled
 
     def _fits(self, amount: int) -> bool:
         return self.cap is None or self.spent + self.unsettled + self.reserved + amount <= self.cap
@@ -78,12 +81,12 @@ class Purse:
 class OverLimit(Exception):
     """A call may not start: `limit` says what is used up."""
 
-    def __init__(self, limit: Limit, message: str, *, run_wide: bool = False) -> None:
+    def __init__(self, limit: Limit, message: str, *, owner: Owner = "attempt") -> None:
         super().__init__(message)
         self.limit: Limit = limit
         self.message = message
-        self.run_wide = run_wide
-        """The run's budget is used up, not the attempt's own."""
+        self.owner: Owner = owner
+        """Whose limit it is: only the attempt's own is the agent's doing."""
 
 
 @dataclass(frozen=True)
@@ -96,12 +99,13 @@ class Reservation:
 class Account:
     """What one attempt has used of its limits; safe to share between threads."""
 
-    def __init__(self, prices: PriceTable, model: str, limits: Limits, run: Purse) -> None:
+    def __init__(self, prices: PriceTable, model: str, limits: Limits, trial: Purse, run: Purse) -> None:
+        """`trial` is shared by all attempts of a trial and lies inside `run`."""
         self._prices = prices
         self._model = model
         self._limits = limits
-        self._run = run
-        self._purse = Purse(micro(limits.usd), run)
+        self._purse = Purse(micro(limits.usd), trial)
+        self._owners: dict[Purse, Owner] = {self._purse: "attempt", trial: "trial", run: "run"}
         self._lock = threading.Lock()
         self._metered = Metered(usage=Usage(), cost=Cost(), calls=0)
 
@@ -113,12 +117,12 @@ class Account:
         worst = self._prices.worst(self._model, input_tokens, max_tokens)
         full = self._purse.reserve(worst) if worst is not None else None
         if full is not None:
-            owner = "run" if full is self._run else "trial"
+            owner = self._owners[full]
             raise OverLimit(
                 "money",
                 f"this call may cost {worst} micro-USD; of the {owner}'s {full.cap}, {full.spent} are spent and "
                 f"{full.reserved + full.unsettled} reserved",
-                run_wide=full is self._run,
+                owner=owner,
             )
         return Reservation(worst)
 

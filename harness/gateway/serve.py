@@ -63,19 +63,22 @@ class Gateway:
         prices: PriceTable,
         run_usd: float | None = None,
         *,
-        spent_micro_usd: int = 0,
+        spent: Mapping[str, int] | None = None,
         patience: Patience | None = None,
         log: Log = unheard,
     ) -> None:
-        """`run_usd`: cap on the money of all attempts together, None for no cap; `spent_micro_usd`: gone already.
+        """`run_usd`: cap on the money of all attempts together, None for no cap.
 
+        `spent`: trial -> micro-dollars that its earlier attempts cost, or may have cost; they count for both caps.
         `log` gets what concerns the run: a limit that moves, a call that comes too late.
         """
         self._prices = prices
         self._log = log
         self._patience = patience or Patience()
         self._run = Purse(None if run_usd is None else micro(run_usd))
-        self._run.spent = spent_micro_usd
+        self._spent = dict(spent or {})
+        self._run.spent = sum(self._spent.values())
+        self._trials: dict[str, Purse] = {}
         self._admitted: dict[str, Admitted] = {}
         self._wires: dict[tuple[str, str | None], Wire] = {}
         self._ready = threading.Event()
@@ -118,7 +121,7 @@ class Gateway:
         """Let one attempt in, to one model of one upstream.
 
         `record` gets every event and is called on other threads. `exchanges`: folder for the bodies of all exchanges.
-        `name`: the attempt's trial, for the log.
+        `name`: the attempt's trial, whose attempts share one cap on money; without it an attempt is a trial of its own.
         `UsageError` for an upstream that is no address.
         """
         parts = urlsplit(upstream.base_url)
@@ -129,7 +132,7 @@ class Gateway:
             base_url=upstream.base_url.rstrip("/"),
             wire_key=(f"{parts.scheme}://{parts.netloc}", upstream.api_key),
             model=model,
-            account=Account(self._prices, model, limits, self._run),
+            account=Account(self._prices, model, limits, self._trial(name, limits), self._run),
             deadline=deadline,
             record=record,
             recorder=Recorder(exchanges) if exchanges is not None else None,
@@ -137,6 +140,16 @@ class Gateway:
             log=self._log,
         )
         return Admission(token, self._base_url)
+
+    def _trial(self, name: str, limits: Limits) -> Purse:
+        """What all attempts of a trial spend from."""
+        purse = self._trials.get(name)
+        if purse is None:
+            purse = Purse(micro(limits.usd), self._run)
+            purse.spent = self._spent.get(name, 0)
+            if name:
+                self._trials[name] = purse
+        return purse
 
     def close_admission(self, token: str) -> Metered:
         """End an attempt: what is under way is given up and booked, later calls are refused; the final count."""

@@ -84,6 +84,15 @@ def _distinct(kind: str, named: Sequence[tuple[str, str]]) -> None:
             raise UsageError(f"{kind}s with the same {word}: {', '.join(twice)}", where="plan", mend=mend)
 
 
+def spent_by_trial(lines: Iterable[JournalLine]) -> dict[str, int]:
+    """Trial -> micro-dollars that its attempts cost, and that calls which broke may have cost beyond."""
+    spent: Counter[str] = Counter()
+    for line in lines:
+        if line.type == "attempt":
+            spent[line.trial] += line.cost.micro_usd + line.unsettled_micro_usd
+    return dict(spent)
+
+
 class Action(StrEnum):
     """What a planned trial still needs."""
 
