@@ -29,10 +29,10 @@ HAIKU = "claude-haiku-5-5"
 
 
 CALL = st.tuples(
-    st.sampled_from([300, 100, 7, 0]),
-    st.sampled_from([0, 33, 100]),
-    st.sampled_from([100, 50, 0]),
-    st.sampled_from(["whole", "broken", "harness killed"]),
+    st.sampled_from([300, 300, 100, 7]),
+    st.sampled_from([0, 0, 33, 100]),
+    st.sampled_from([100, 100, 50, 0]),
+    st.sampled_from(["broken", "broken", "broken", "broken", "whole", "harness killed"]),
 )
 """Worst case; per cent of it that the answer tells; per cent of the rest that is charged beyond; how it ends."""
 ATTEMPT = st.tuples(st.sampled_from("ab"), st.lists(CALL, min_size=1, max_size=6))
