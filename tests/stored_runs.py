@@ -13,6 +13,7 @@ from harness.core.runs import Arm, AttemptLine, JournalLine, PlannedTask, Planne
 from harness.store.layout import RunFolder, json_bytes
 
 GRADERS = dict.fromkeys(("report_format", "rule_violations", "tests_passing", "truthfulness"), "g" * 64)
+RULEBOOK = "1/a-prompt-7"
 Outcomes = Mapping[str, Sequence[Sequence[bool | Cause]]]
 """Arm -> for each task -> for each trial: accepted, or the cause that made it invalid."""
 
@@ -101,6 +102,7 @@ def judged(planned: PlannedTrial, accepted: bool, **fields: object) -> VerdictLi
             "clauses": {"C-01": 1.0, "C-02": 1.0 if accepted else 0.0},
             "why_not": "" if accepted else "not solved: 1 of 2 checks fail",
             "graders": GRADERS,
+            "rulebook": RULEBOOK,
             **fields,
         }
     )

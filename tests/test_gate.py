@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from stored_runs import arm, drawn, passes, run_of, tasks
+from stored_runs import RULEBOOK, arm, drawn, passes, run_of, tasks
 from test_compare import A, B, harness
 
 from harness.core.errors import Cause
@@ -319,6 +319,26 @@ def test_nearly_alike_arms_get_an_interval_that_holds(tmp_path: Path) -> None:
     print(f"coverage: {held / replicates:.4f}, alike {none_differ}")
     assert none_differ > 100
     assert held / replicates >= 0.94 - 3 * (0.05 * 0.95 / replicates) ** 0.5
+
+
+@pytest.mark.parametrize("form", ["grid", "markdown", "json"])
+@pytest.mark.parametrize(
+    "verb", ["table", "compare", "reliability", "front", "history", "gate", "nightly", "export csv", "export summary"]
+)
+def test_every_table_names_the_rulebook(tmp_path: Path, verb: str, form: str) -> None:
+    run_of(tmp_path, {"control": passes(A, 3), "candidate": passes(A, 3)})
+    base = tmp_path / "base.json"
+    harness("baseline", "save", "--arm", "control", "--out", base, "--results", tmp_path)
+    more = {
+        "compare": ["control", "candidate"],
+        "gate": ["--baseline", base, "--arm", "candidate"],
+        "nightly": ["--take", "r1"],
+    }
+    asked = "text" if (verb, form) == ("gate", "grid") else form
+    formed = [] if verb.startswith("export") or (verb, form) == ("gate", "markdown") else ["--format", asked]
+    code, out, err = harness(*verb.split(), *more.get(verb, []), *formed, "--results", tmp_path)
+    assert code == 0, err
+    assert RULEBOOK in out
 
 
 @pytest.mark.slow

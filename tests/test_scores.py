@@ -51,7 +51,9 @@ def form(parseable: bool = True, status: str | None = "YES", **outcomes: Outcome
 
 
 def grade(name: str, *checks: CheckResult, advisory: tuple[CheckResult, ...] = ()) -> Grade:
-    return Grade(grader=name, version="1", digest=f"digest of {name}", checks=checks, advisory=advisory)
+    return Grade(
+        grader=name, version=f"version of {name}", digest=f"digest of {name}", checks=checks, advisory=advisory
+    )
 
 
 RIGHT: Mapping[str, Grade | Failure] = {
@@ -72,6 +74,7 @@ def test_a_right_delivery_is_accepted_and_clean() -> None:
     assert (line.status, line.failed, line.why_not) == ("YES", (), "")
     assert line.clauses == {"C-01": 1.0, "C-02": 1.0}
     assert line.graders["truthfulness"] == "digest of truthfulness"
+    assert line.rulebook == "version of rule_violations"
 
 
 @pytest.mark.parametrize("outcome", [FAIL, NONE])

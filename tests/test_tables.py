@@ -144,7 +144,7 @@ def test_json_is_exactly_what_is_promised() -> None:
     ]
     table = summarise(plan, lines)
     document = json.loads(render(table, "json"))
-    assert list(document) == ["run", "planned", "valid", "coverage", "bounds", "causes", "rows", "trials"]
+    assert list(document) == ["run", "planned", "valid", "coverage", "bounds", "causes", "rulebook", "rows", "trials"]
     assert (document["run"], document["planned"], document["valid"], document["coverage"]) == (
         "2026-01-01-demo",
         2,
@@ -210,6 +210,7 @@ def test_csv_has_a_line_for_each_arm() -> None:
     assert list(rows[0]) == [
         *(key for key in ROW_KEYS if key not in ("interval", "bounds", "statuses")),
         *beside,
+        "rulebook",
         *said,
     ]
     assert [(row["bounds_low"], row["bounds_high"], row["causes"]) for row in rows] == [
@@ -257,6 +258,7 @@ def test_the_grid_says_everything_a_reader_must_know() -> None:
         "- suite digest ",
         "- sandbox bubblewrap, toolchain python wwwwwwwwwwww",
         "- prices of 2026-01-02",
+        "- rulebook not recorded",
     ):
         assert part in text
     assert "INVALID RUN" not in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from harness.core.records import SCHEMA_VERSION, Cost, Ended, Limits, Record, Usage, Validity
@@ -55,6 +56,8 @@ class RunManifest(Record):
     order_seed: int
     sandbox: str
     """Kind of sandbox that the run uses; never changed on the way."""
+    limits_applied: Mapping[str, str] = {}
+    """Limit of a sandbox -> how this machine keeps it (`cgroup v1`, `rlimit`, `watched`, ...)."""
     attempts: int = 2
     """Most attempts a trial gets when infrastructure fails."""
     budget_usd: float | None = None
@@ -119,6 +122,8 @@ class VerdictLine(Record):
     """One line for people: why it was not accepted."""
     graders: dict[str, str] = {}
     """Grader -> digest of the code and data it judged with."""
+    rulebook: str = ""
+    """Version of the rules with the name and version of their rulebook; empty in lines of older harnesses."""
     seed: str = ""
     """Drawn after the snapshot was sealed; with it the same verdict can be reached again."""
     wall_s: float = 0.0

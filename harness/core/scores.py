@@ -77,6 +77,7 @@ def _verdict(
         failed=tuple(check.id for check in failed),
         why_not="" if accepted else _why_not(given, unsolved, untrue, disobeyed),
         graders=digests,
+        rulebook=given["rule_violations"].version,
         wall_s=wall_s,
     )
 
@@ -334,6 +335,12 @@ def spent(results: Iterable[TrialResult]) -> Cost:
 def tokens(results: Iterable[TrialResult]) -> int:
     """What all attempts of these trials used."""
     return sum(attempt.usage.total for result in results for attempt in result.attempts)
+
+
+def rulebooks(results: Iterable[TrialResult]) -> str:
+    """Versions of the rulebook that judged these trials, in words."""
+    judged = {result.verdict.rulebook for result in results if result.validity.valid and result.verdict is not None}
+    return ", ".join(version or "not recorded" for version in sorted(judged)) or "none without a valid trial"
 
 
 def trial_results(manifest: RunManifest, lines: Iterable[JournalLine]) -> tuple[TrialResult, ...]:

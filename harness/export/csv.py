@@ -66,6 +66,7 @@ def _outcome(result: TrialResult) -> dict[str, Value]:
         "obedience_all": verdict.obedience[1] if verdict else None,
         "failed": " ".join(verdict.failed) if verdict else None,
         "why_not": verdict.why_not if verdict else None,
+        "rulebook": verdict.rulebook if verdict else None,
         "attempts": len(result.attempts),
         "tokens_input": usage.input,
         "tokens_output": usage.output,

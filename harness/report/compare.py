@@ -18,7 +18,7 @@ from harness.core.digest import digest
 from harness.core.errors import UsageError
 from harness.core.records import Cost
 from harness.core.runs import Arm, RunManifest
-from harness.core.scores import TrialResult, clause_score, rule_counts, spent, tokens
+from harness.core.scores import TrialResult, clause_score, rule_counts, rulebooks, spent, tokens
 from harness.report.paired import (
     MOST_FLIPPED,
     Difference,
@@ -85,7 +85,8 @@ def facts(side: Side) -> list[str]:
         f"{manifest.run}:{arm.name}: model {arm.model}, prompt {arm.prompt} {arm.prompt_digest[:SHORT]}, "
         f"driver {arm.driver}, limits {_limits(arm)}",
         f"{manifest.run}:{arm.name}: T = {len(manifest.tasks)} tasks, k = {repeats} trials, suite {suite}, "
-        f"sandbox {manifest.sandbox} {toolchains}, order seed {manifest.order_seed}, prices of {manifest.price_date}",
+        f"sandbox {manifest.sandbox} {toolchains}, order seed {manifest.order_seed}, prices of {manifest.price_date}, "
+        f"rulebook {rulebooks(side.results)}",
         f"{manifest.run}:{arm.name}: invalid trials: {causes}; accepted if all of them were 0 or 1: "
         f"{100 * low:.0f} to {100 * high:.0f} %",
     ]
@@ -217,6 +218,7 @@ def conditions(side: Side) -> dict[str, str]:
     manifest = side.manifest
     found = {
         "sandbox": manifest.sandbox,
+        "sandbox's limits": ", ".join(f"{name} by {how}" for name, how in sorted(manifest.limits_applied.items())),
         "kick-off message": manifest.kickoff_digest[:SHORT],
         "graders and rulebook": ", ".join(sorted(_graders(side))) or "none",
         "limits": _limits(side.arm),

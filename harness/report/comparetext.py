@@ -10,6 +10,7 @@ from pydantic import JsonValue
 
 from harness.core.errors import UsageError
 from harness.core.plugins import unknown
+from harness.core.scores import rulebooks
 from harness.report.compare import LEAST_OPPORTUNITIES, NO_DIFFERENCE, RERUN, Comparison, RuleChange, Side, Spent, facts
 from harness.report.demands import Demand
 from harness.report.paired import Pair
@@ -242,6 +243,7 @@ def _side_json(side: Side, spent: Spent) -> dict[str, JsonValue]:
         "planned": len(side.results),
         "valid": len(side.valid),
         "invalid": dict(side.causes),
+        "rulebook": rulebooks(side.results),
         "bounds": list(side.bounds()),
         "accepted": sum(result.accepted for result in side.results),
         "cost_usd": spent.cost.usd,

@@ -16,6 +16,7 @@ from pydantic import JsonValue, ValidationError
 from harness.core.errors import UsageError
 from harness.core.records import SCHEMA_VERSION, Record
 from harness.core.runs import Arm
+from harness.core.scores import rulebooks
 from harness.report.compare import RuleChange, Side, Tally, conditions, different, paired, rule_changes, tallies
 from harness.report.paired import Pair, suite_error, task_gaps
 from harness.report.stats import Cell, mde
@@ -45,6 +46,8 @@ class Baseline(Record):
     order_seed: int
     price_date: str
     conditions: dict[str, str]
+    rulebook: str = ""
+    """As in a table; empty in baselines of older harnesses."""
     planned: int
     invalid: dict[str, int]
     """Cause -> trials."""
@@ -86,6 +89,7 @@ def baseline_of(side: Side, overrides: Sequence[str] = ()) -> Baseline:
         order_seed=side.manifest.order_seed,
         price_date=side.manifest.price_date,
         conditions=conditions(side),
+        rulebook=rulebooks(side.results),
         planned=len(side.results),
         invalid=dict(side.causes),
         tasks=side.cells(),
@@ -220,6 +224,7 @@ def _footer(found: Gate) -> list[str]:
         f"- model {one_line(side.arm.model)}, prompt {side.arm.prompt_digest[:SHORT]}, "
         f"sandbox {side.manifest.sandbox}, prices of {side.manifest.price_date}; "
         f"baseline: model {one_line(baseline.arm.model)}, prompt {baseline.arm.prompt_digest[:SHORT]}",
+        f"- rulebook {one_line(rulebooks(side.results))}; baseline: {one_line(baseline.rulebook) or 'not recorded'}",
         "- the runs are of different times: a slow night of the provider looks like a regression; `harness nightly` "
         "interleaves a control",
         *(f"- NOT UNDER THE SAME CONDITIONS: {one_line(line)}" for line in found.differs),
@@ -239,6 +244,7 @@ def as_json(found: Gate, overrides: Sequence[str] = ()) -> dict[str, JsonValue]:
         "tasks": {task: [list(cell) for cell in pair] for task, pair in found.pairs.items()},
         "rules_worse": [change.rule for change in found.rules if change.p < LEVEL],
         "invalid": dict(found.side.causes),
+        "rulebook": rulebooks(found.side.results),
         "differs": list(found.differs),
         "overrides": list(overrides),
     }

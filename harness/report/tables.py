@@ -21,7 +21,7 @@ from harness.core.errors import UsageError
 from harness.core.plugins import unknown
 from harness.core.records import Cost
 from harness.core.runs import AttemptLine, JournalLine, RunManifest, VerdictLine
-from harness.core.scores import TrialResult, clause_score, spent, tokens, trial_results
+from harness.core.scores import TrialResult, clause_score, rulebooks, spent, tokens, trial_results
 from harness.report.stats import Cell, Estimate, Interval, estimate, mde
 from harness.report.text import code_span, one_line
 from harness.store.overrides import Override
@@ -166,6 +166,7 @@ def as_json(table: Table) -> dict[str, JsonValue]:
         "coverage": table.coverage,
         "bounds": list(table.bounds),
         "causes": dict(table.causes),
+        "rulebook": rulebooks(table.results),
         "rows": [_row_json(row) for row in table.rows],
         "trials": [_trial_json(result) for result in table.results],
     }
@@ -320,6 +321,7 @@ def _csv(table: Table) -> str:
                 "bounds_high": high,
                 "coverage": row.valid / row.planned if row.planned else 0.0,
                 "causes": causes,
+                "rulebook": rulebooks(result for result in table.results if result.planned.arm == row.arm),
                 **{f"{truth}_says_{said}": n for truth, counts in row.statuses.items() for said, n in counts.items()},
             }
             | _disputed(table, row.arm)
@@ -437,6 +439,7 @@ def _footer(table: Table, quote: Callable[[str], str]) -> str:
     suite = digest([[task.id, task.digest] for task in manifest.tasks])
     lines += [
         f"- suite digest {suite[:SHORT]}, kick-off digest {manifest.kickoff_digest[:SHORT]}",
+        f"- rulebook {one_line(rulebooks(table.results))}",
         f"- sandbox {manifest.sandbox}, toolchain {', '.join(toolchains)}",
         f"- prices of {manifest.price_date}",
         *(f"- override: {quote(str(override))}" for override in table.overrides),

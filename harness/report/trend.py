@@ -17,6 +17,7 @@ from pydantic import JsonValue, ValidationError
 from harness.core.digest import digest
 from harness.core.errors import UsageError
 from harness.core.records import SCHEMA_VERSION, Record
+from harness.core.scores import rulebooks
 from harness.report.compare import Side, conditions, different, paired
 from harness.report.stats import Cell
 from harness.report.stratified import ALARM, e_value, shiryaev_roberts
@@ -41,6 +42,8 @@ class Night(Record):
     valid: bool
     """Enough of what was planned could be judged; other nights are kept and give no evidence."""
     invalid: dict[str, int]
+    rulebook: str = ""
+    """As in a table; empty in nights of older harnesses."""
     tasks: dict[str, tuple[Cell, Cell]]
     """Task -> control's and candidate's trials accepted, valid trials."""
     overrides: tuple[str, ...] = ()
@@ -85,6 +88,7 @@ def night(control: Side, candidate: Side, overrides: Sequence[str] = ()) -> Nigh
         candidate=candidate.arm.digest,
         valid=control.covered and candidate.covered,
         invalid=dict(control.causes + candidate.causes),
+        rulebook=rulebooks((*control.results, *candidate.results)),
         tasks=paired(control.cells(), candidate.cells()),
         overrides=tuple(overrides),
     )
@@ -150,7 +154,8 @@ def _page(points: Sequence[Point], form: str, quote: Callable[[str], str]) -> st
         "- question: suite (does the candidate pass less than the pinned control of the same night?)",
         "- method: conditional likelihood ratio for halved odds, Shiryaev-Roberts detector, looked at every night",
         f"- newest night: control {last.night.control[:SHORT]}, candidate {last.night.candidate[:SHORT]}, "
-        f"series {last.night.series[:SHORT]}, T = {len(last.night.tasks)} tasks",
+        f"series {last.night.series[:SHORT]}, T = {len(last.night.tasks)} tasks, "
+        f"rulebook {quote(last.night.rulebook) or 'not recorded'}",
     ]
     table = tabulate(rows, headers=headers, tablefmt=form, disable_numparse=True)
     head = f"{quote(last.night.run)}: {told[exit_code(points)]}."
@@ -178,6 +183,7 @@ def _point_json(point: Point) -> dict[str, JsonValue]:
         "level": point.level,
         "alarm": point.alarm,
         "invalid": dict(point.night.invalid),
+        "rulebook": point.night.rulebook,
         "overrides": list(point.night.overrides),
     }
 

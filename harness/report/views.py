@@ -11,6 +11,7 @@ from pydantic import JsonValue
 
 from harness.core.errors import UsageError
 from harness.core.plugins import unknown
+from harness.core.scores import rulebooks
 from harness.report.compare import Side, facts
 from harness.report.pareto import front
 from harness.report.stats import Cell, g_pass_at_k, pass_at_k, pass_hat_k
@@ -138,8 +139,9 @@ def history(sides: Sequence[Side], overrides: Sequence[str] = ()) -> View:
     for side in sorted(sides, key=lambda side: side.manifest.created):
         digests = {task.id: task.digest[:SHORT] for task in side.manifest.tasks}
         for task, (passes, total) in side.cells().items():
-            rows.append((task, digests[task], side.manifest.created, side.manifest.run, side.arm.name, passes, total))
-    columns = ("task", "version", "when", "run", "arm", "accepted", "valid")
+            run, judged = side.manifest.run, rulebooks(side.results)
+            rows.append((task, digests[task], side.manifest.created, run, side.arm.name, judged, passes, total))
+    columns = ("task", "version", "when", "run", "arm", "rulebook", "accepted", "valid")
     notes = (
         "runs of other versions, models or prompts are listed, not compared",
         *(f"override: {o}" for o in overrides),
