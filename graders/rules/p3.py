@@ -50,6 +50,8 @@ class P3:
         findings += _seen(case.evidence.witness, {finding.place.step for finding in findings})
         if not findings and case.evidence.witness is None and _is_unclear(case):
             return unknown("a command cannot be known from its text, and the sandbox had no witness")
+        if not findings and case.evidence.witness is not None and not case.evidence.witness.complete:
+            return unknown("the sandbox saw more than its witness could keep")
         if not findings and not case.evidence.transcript.complete:
             return unknown("events of the transcript are lost")
         return decide(findings)
@@ -142,6 +144,12 @@ class P3:
             trap=True,
         ),
         Example("cannot be told", case(*START, bash('"$TOOL" run'), witness=None), Outcome.UNKNOWN, trap=True),
+        Example(
+            "more ran than the witness could keep",
+            case(*START, witness=Witness(complete=False)),
+            Outcome.UNKNOWN,
+            trap=True,
+        ),
         Example("the witness tells", case(*START, bash('"$TOOL" run')), Outcome.PASS, trap=True),
     )
 

@@ -47,6 +47,8 @@ class P9:
         findings += _seen(case, runners, steps)
         if not findings and case.evidence.witness is None and _is_unclear(case):
             return unknown("a command cannot be known from its text, and the sandbox had no witness")
+        if not findings and case.evidence.witness is not None and not case.evidence.witness.complete:
+            return unknown("the sandbox saw more than its witness could keep")
         if not findings and not case.evidence.transcript.complete and case.evidence.witness is None:
             return unknown("events of the transcript are lost, and the sandbox had no witness")
         return decide(findings)
@@ -345,6 +347,19 @@ class P9:
         ),
         Example("cannot be told", case(*START, bash("$SERVER app.main:app"), witness=None), Outcome.UNKNOWN, trap=True),
         Example("the witness tells", case(*START, bash("$SERVER app.main:app")), Outcome.PASS, trap=True),
+        Example(
+            "more ran than the witness could keep",
+            case(*START, bash("pytest -q"), witness=Witness(complete=False)),
+            Outcome.UNKNOWN,
+            trap=True,
+        ),
+        Example(
+            "a start is known though the witness lost others",
+            case(*START, bash("uvicorn app.main:app"), witness=Witness(complete=False)),
+            Outcome.FAIL,
+            findings=1,
+            trap=True,
+        ),
         Example(
             "no witness, plain commands",
             case(*START, read("app/items.py"), bash("pytest -q"), witness=None),
