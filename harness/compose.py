@@ -293,7 +293,7 @@ class Workshop:
             seed=bundle.seed,
             system=self.prompts[arm.prompt_digest].body,
             agent=cast(Agent, plugins.load("harness.agents", arm.driver)()),
-            lab=self.labs[bundle.task.file.toolchain].of(planned.trial),
+            lab=self.labs[bundle.task.file.toolchain].labelled(planned.trial),
             open_door=self._opener(upstream, planned.trial),
         )
 

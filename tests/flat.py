@@ -63,6 +63,9 @@ class Box:
 
 
 class Lab:
+    def labelled(self, trial: str) -> Lab:
+        return self
+
     @contextmanager
     def sandbox(self, spec: SandboxSpec) -> Iterator[Sandbox]:
         yield Box()  # type: ignore[misc]

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
 
+import flat
 import pytest
 from stand_task import case, stand_task
 
@@ -54,7 +55,7 @@ class Timed:
 
 
 def bench(*graders: Timed) -> Bench:
-    return Bench({grader.name: grader for grader in graders}, "the graders", cast(Lab, None))
+    return Bench({grader.name: grader for grader in graders}, "the graders", cast(Lab, flat.Lab()))
 
 
 def evidence() -> Evidence:

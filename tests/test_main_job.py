@@ -154,6 +154,7 @@ def test_any_agent_file_runs_against_a_model_behind_a_socket(
     run = next((tmp_path / "results").glob("*/run.json")).parent
     manifest = json.loads((run / "run.json").read_text())
     assert manifest["arms"][0]["model"] == "claude-opus-5-5"
+    assert {"memory", "processes", "files", "disk"} <= manifest["limits_applied"].keys()
     _, out, _ = harness("table", "--results", tmp_path / "results", "--format", "json")
     row = json.loads(out)["rows"][0]
     assert row["accepted"] == 1

@@ -134,6 +134,8 @@ class SandboxSpec:
     disk_bytes: int = 1_000_000_000
     memory_bytes: int = 2_000_000_000
     processes: int = 512
+    trial: str = ""
+    """Whose sandbox it is, for labels outside; it cannot be seen from inside."""
 
 
 class SandboxProvider(Protocol):
@@ -160,6 +162,9 @@ class Lab(Protocol):
         self, names: tuple[Literal["postgres", "valkey"], ...]
     ) -> AbstractContextManager[Mapping[str, tuple[Sandbox, Address]]]:
         """Started services by name, each with the address inside its sandbox."""
+
+    def labelled(self, trial: str) -> Lab:
+        """The same lab, whose sandboxes are labelled as this trial's."""
 
 
 # --- agents ------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import secrets
 import time
 from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.core import scores
 from harness.core.errors import Cause, Failure, boundary
@@ -103,7 +103,8 @@ def grade_attempt(task: Task, folder: RunFolder, trial: str, attempt: int, bench
     began = time.monotonic()
     seed = secrets.token_hex(16)
     try:
-        grades = judge(task, load_evidence(folder, trial, attempt), bench, seed)
+        own = replace(bench, lab=bench.lab.labelled(trial))
+        grades = judge(task, load_evidence(folder, trial, attempt), own, seed)
         with boundary(Cause.HARNESS, "keep the grades"):
             for grade in grades.values():
                 save_grade(folder, trial, attempt, grade)

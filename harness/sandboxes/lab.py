@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from harness.core.deadline import Deadline
 from harness.core.ports import Address, Sandbox, SandboxProvider, SandboxSpec
@@ -19,11 +19,18 @@ class SandboxLab:
 
     provider: SandboxProvider
     made: Services
+    limits_applied: Mapping[str, str] = field(default_factory=dict)
+    """Limit of its sandboxes -> how it is kept."""
+    trial: str = ""
+
+    def labelled(self, trial: str) -> SandboxLab:
+        """The same lab, whose sandboxes are labelled as this trial's."""
+        return replace(self, trial=trial)
 
     @contextmanager
     def sandbox(self, spec: SandboxSpec) -> Iterator[Sandbox]:
         """A fresh sandbox."""
-        box = self.provider.open(spec, Deadline(OPEN_S))
+        box = self.provider.open(replace(spec, trial=self.trial), Deadline(OPEN_S))
         try:
             yield box
         finally:
@@ -32,5 +39,5 @@ class SandboxLab:
     @contextmanager
     def services(self, names: tuple[Service, ...]) -> Iterator[Mapping[str, tuple[Sandbox, Address]]]:
         """Started services by name."""
-        with self.made.started(names) as services:
+        with self.made.started(names, self.trial) as services:
             yield services

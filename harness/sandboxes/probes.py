@@ -11,7 +11,8 @@ from typing import Protocol
 
 from harness.core.deadline import Deadline
 from harness.core.errors import Failure, UsageError
-from harness.core.ports import Sandbox, SandboxSpec
+from harness.core.ports import SandboxSpec
+from harness.sandboxes.link import RunnerSandbox
 
 OPEN_S, RUN_S = 120.0, 30.0
 
@@ -21,7 +22,7 @@ class Proven(Protocol):
 
     kind: str
 
-    def open(self, spec: SandboxSpec, deadline: Deadline) -> Sandbox: ...
+    def open(self, spec: SandboxSpec, deadline: Deadline) -> RunnerSandbox: ...
 
     def mend(self) -> str: ...
 
@@ -78,29 +79,35 @@ print(json.dumps(found))
 
 def probe(provider: Proven, toolchain: str) -> Mapping[str, str]:
     """Probe -> what is wrong, empty where the wall held; `Failure` when no sandbox opens."""
+    return _probed(provider, toolchain)[0]
+
+
+def _probed(provider: Proven, toolchain: str) -> tuple[Mapping[str, str], Mapping[str, str]]:
     box = provider.open(SandboxSpec(role="judge", toolchain=toolchain), Deadline(OPEN_S))
     try:
         done = box.run(["python", "-I", "-c", PROBES], deadline=Deadline(RUN_S))
     finally:
         box.close()
     if done.exit_code != 0:
-        return {"probes": f"ended with {done.exit_code}: {done.stderr.decode('utf-8', 'replace')[-300:]}"}
+        broken = {"probes": f"ended with {done.exit_code}: {done.stderr.decode('utf-8', 'replace')[-300:]}"}
+        return broken, box.limits_applied
     answers: Mapping[str, str] = json.loads(done.stdout)
-    return answers
+    return answers, box.limits_applied
 
 
-def prove(provider: Proven, toolchain: str) -> None:
-    """`UsageError` with the reason and the mend unless every wall holds."""
+def prove(provider: Proven, toolchain: str) -> Mapping[str, str]:
+    """Limit -> how it is kept; `UsageError` with the reason and the mend unless every wall holds."""
     where = f"sandbox {provider.kind}"
     try:
-        broken = [f"{name}: {wrong}" for name, wrong in probe(provider, toolchain).items() if wrong]
+        answers, limits = _probed(provider, toolchain)
     except Failure as failure:
         raise UsageError(
             f"this machine cannot isolate an agent: {failure.message}", where=where, mend=provider.mend()
         ) from failure
-    if broken:
+    if broken := [f"{name}: {wrong}" for name, wrong in answers.items() if wrong]:
         raise UsageError(
             f"the sandbox does not isolate: {'; '.join(broken)}",
             where=where,
             mend="do not run agents on this machine; please report this",
         )
+    return limits

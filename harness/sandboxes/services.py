@@ -58,7 +58,7 @@ class Services:
     toolchain: str
 
     @contextlib.contextmanager
-    def started(self, names: tuple[Service, ...]) -> Iterator[Mapping[str, tuple[Sandbox, Address]]]:
+    def started(self, names: tuple[Service, ...], trial: str = "") -> Iterator[Mapping[str, tuple[Sandbox, Address]]]:
         """The named services, running; one sandbox holds them all."""
         if not names:
             yield {}
@@ -66,9 +66,8 @@ class Services:
         deadline = Deadline(60.0)
         toolchain = self.store.toolchain(self.toolchain)
         template = self._template(toolchain) if "postgres" in names else None
-        box = self.provider.open(
-            SandboxSpec(role="services", toolchain=self.toolchain, template=template, processes=256), deadline
-        )
+        spec = SandboxSpec(role="services", toolchain=self.toolchain, template=template, processes=256, trial=trial)
+        box = self.provider.open(spec, deadline)
         try:
             if "postgres" in names:
                 _must(box, ["tar", "-xf", "/opt/template.tar", "-C", "/srv"], deadline)
