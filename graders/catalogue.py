@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from graders.stand import WORKSPACE, regular_files
 from harness.core.deadline import Deadline
-from harness.core.errors import Cause, Failure
+from harness.core.errors import Cause, Failure, LimitReached
 from harness.core.ports import CONTROL, Case, Lab, Sandbox, SandboxSpec
 from harness.core.task import PEER_PORTS, Migrations, Table
 
@@ -135,21 +135,28 @@ class _Trial:
         self._wanted = wanted
 
     def run(self) -> Tried:
-        tried = Tried(heads=self._heads())
+        tried = Tried()
+        try:
+            self._up(tried)
+        except LimitReached as reached:
+            tried.failed = f"a migration took more {reached.limit} than the sandbox has"
+        return tried
+
+    def _up(self, tried: Tried) -> None:
+        tried.heads = self._heads()
         tried.failed = self._command(self._migrate)
         if tried.failed:
-            return tried
+            return
         tried.from_empty = self._catalogue()
         self._sql(EMPTY)
         seed, rows = self._seed()
         tried.failed = self._command(self._migrate)
         if tried.failed:
-            return tried
+            return
         tried.from_seed = self._catalogue()
         tried.lost = self._lost(seed, rows, "the upgrade")
         if self._wanted.downgrade and not tried.lost:
             self._back_and_up(tried, seed, rows)
-        return tried
 
     def _back_and_up(self, tried: Tried, seed: Catalogue, rows: Rows) -> None:
         for argv, doing in ((self._wanted.downgrade, "the downgrade"), (self._migrate, "the upgrade after it")):

@@ -1,7 +1,8 @@
 """Did the agent obey its prompt? Every rule of the rulebook, each in its own file, over the recorded evidence.
 
 A rule that fails itself answers `unknown` and says so: an error of ours is never a pass, and the scores decide what an
-unknown answer does to the trial. Nothing is run here but the rules; what the agent wrote is data.
+unknown answer does to the trial. A `Failure` knows its own cause and passes. Nothing is run here but the rules; what
+the agent wrote is data.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from graders.obedience import obedience
 from graders.rulebook import Binding, load_rulebook
 from graders.rulekit import Ruling
 from harness.core.digest import digest, folder_digest, sha256
+from harness.core.errors import Failure
 from harness.core.ports import Case
 from harness.core.records import CheckResult, Finding, Grade, Outcome, Severity
 
@@ -63,6 +65,8 @@ class RuleViolations:
 def _rule(binding: Binding, case: Case) -> Ruling:
     try:
         return binding.rule.judge(case)
+    except Failure:
+        raise
     except Exception as error:
         # Ours, whatever the agent wrote: the answer is missing.
         return Ruling(Outcome.UNKNOWN, opportunities=0, reason=f"grader error: {type(error).__name__}: {error}"[:500])

@@ -14,12 +14,13 @@ from graders.obedience import WEIGHT, obedience
 from graders.rule_violations import MAX_FINDINGS, MAX_TEXT, RULEBOOK, RuleViolations
 from graders.rulebook import Rulebook, load_rulebook
 from graders.rulekit import case
-from harness.core.errors import UsageError
+from harness.core.errors import Cause, Failure, UsageError
 from harness.core.plugins import public_class
 from harness.core.records import CheckResult, Finding, Outcome, Severity, Source
 
 KIT = """
 from graders.rulekit import failed, not_applicable, passed
+from harness.core.errors import Cause, Failure
 from harness.core.records import Finding, Severity, Source
 
 
@@ -41,6 +42,7 @@ BODIES = {
     "keeps": "return passed(4)",
     "breaks": "return failed(Finding(message='broken', act='file:a', severity=Severity.MINOR), opportunities=2)",
     "raises": "raise KeyError('lost')",
+    "stops": "raise Failure(Cause.SANDBOX, 'the sandbox ended')",
     "floods": "return failed(*[Finding(message='m' * 999, quote='q' * 999, act=str(n)) for n in range(120)])",
     "mixed": "light = Finding(message='light', severity=Severity.MINOR); "
     "return failed(*[light] * 60, Finding(message='heavy'))",
@@ -109,6 +111,12 @@ def test_a_rule_that_raises_is_unknown_and_the_others_go_on(tmp_path: Path, pack
         0,
     )
     assert keeps.outcome is Outcome.PASS
+
+
+def test_a_sandbox_that_failed_under_a_rule_is_the_sandboxs_fault(tmp_path: Path, package: str) -> None:
+    with pytest.raises(Failure) as caught:
+        results(tmp_path, package, "KEEPS = {}", "STOPS = {}")
+    assert caught.value.cause is Cause.SANDBOX
 
 
 def test_findings_and_texts_are_bounded_and_the_count_is_told(tmp_path: Path, package: str) -> None:

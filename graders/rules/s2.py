@@ -16,6 +16,7 @@ from typing import ClassVar, cast
 from graders.catalogue import COLUMNS, EMPTY, Tried, differences, try_migrations
 from graders.rulekit import Example, Ruling, case, decide, not_applicable, task, unknown
 from harness.core.deadline import Deadline
+from harness.core.errors import LimitReached
 from harness.core.ports import Address, Case, Executed, Lab, Sandbox, SandboxSpec
 from harness.core.records import Finding, Outcome, Place, Severity, Source
 from harness.core.task import Migrations
@@ -41,11 +42,14 @@ class _Database:
     kept: bool = True
     heads: bytes = b"0003 (head)\n"
     broken: str = ""
+    hungry: str = ""
     columns: tuple[str, ...] = ()
     rows: int = 0
     kind = "played"
 
     def run(self, argv: list[str], *, deadline: Deadline, cwd: str = "/", stdin: bytes = b"", **_: object) -> Executed:
+        if argv[-1] == self.hungry:
+            raise LimitReached("memory", "the sandbox ended")
         said = self.answer(stdin.decode()) if argv[0] != "tool" else self.tool(argv[1], cwd)
         return Executed(1 if argv[-1] == self.broken and cwd == "/workspace" else 0, said, b"")
 
@@ -104,6 +108,9 @@ class S2:
             Outcome.FAIL,
             findings=1,
             severity=Severity.MAJOR,
+        ),
+        Example(
+            "the upgrade takes all memory", _played(hungry="up"), Outcome.FAIL, findings=1, severity=Severity.MAJOR
         ),
         Example("two heads", _played(heads=b"0003\n0004\n"), Outcome.FAIL, findings=1, severity=Severity.MAJOR),
         Example("no way back", _played(broken="down"), Outcome.FAIL, findings=1, severity=Severity.MAJOR),
