@@ -24,7 +24,8 @@ from harness.sandboxes import engine as engines
 from harness.sandboxes import images, kinds
 from harness.sandboxes.bubblewrap import MENDS, Bubblewrap
 from harness.sandboxes.docker import Docker
-from harness.sandboxes.engine import LEASE, Engine, dead, held, reap
+from harness.sandboxes.engine import LEASE, Engine, held, reap
+from harness.sandboxes.leases import dead
 from harness.sandboxes.limits import Groups
 from harness.sandboxes.probes import Proven, probe
 from harness.sandboxes.toolchain import Store, default_root

@@ -19,6 +19,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import KINDS, ROOT, answer, shell
@@ -28,9 +29,12 @@ from harness.core.errors import Cause, Failure, UsageError
 from harness.core.ports import SandboxSpec
 from harness.sandboxes import engine, kinds, seccomp
 from harness.sandboxes.docker import INODES, Docker
-from harness.sandboxes.engine import LEASE, Engine, dead, held, lease, reap
+from harness.sandboxes.engine import LEASE, OWNER, Engine, held, reap
 from harness.sandboxes.images import PATCH_BOUND, PATCH_MARKER, Images
+from harness.sandboxes.lab import SandboxLab
+from harness.sandboxes.leases import dead, lease
 from harness.sandboxes.profile import KNOWN, profile
+from harness.sandboxes.services import Services
 from harness.sandboxes.toolchain import Store
 
 with_daemon = [
@@ -65,7 +69,7 @@ def until(true: object, seconds: float = 10.0) -> bool:
     return True
 
 
-def mine(daemon: Engine) -> list[dict[str, object]]:
+def mine(daemon: Engine) -> list[dict[str, Any]]:
     with daemon.calls("look") as client:
         return [item for item in held(client) if item["Labels"][LEASE] == lease()]
 
@@ -147,6 +151,13 @@ except OSError as e: print(n, e.strerror)
         )
         assert said == []
 
+    def test_its_labels_say_whose_it_is(self, provider: Docker, store: Store, toolchain: str, daemon: Engine) -> None:
+        lab = SandboxLab(provider, Services(provider, store, toolchain)).labelled("a-trial")
+        with lab.services(("postgres",)), lab.sandbox(SandboxSpec(role="judge", toolchain=toolchain)):
+            whose = [item["Labels"] for item in mine(daemon)]
+        assert sorted(labels[f"{OWNER}.role"] for labels in whose) == ["judge", "services"]
+        assert {(labels[f"{OWNER}.run"], labels[f"{OWNER}.trial"]) for labels in whose} == {("a-run", "a-trial")}
+
     def test_closing_leaves_no_container(self, provider: Docker, toolchain: str, daemon: Engine) -> None:
         before = len(mine(daemon))
         for _ in range(3):
@@ -179,7 +190,7 @@ from pathlib import Path
 from harness.core.deadline import Deadline
 from harness.core.ports import SandboxSpec
 from harness.sandboxes import kinds
-from harness.sandboxes.engine import lease
+from harness.sandboxes.leases import lease
 from harness.sandboxes.toolchain import Store
 root = Path({root!r})
 store = Store(Path({store!r}), root / "toolchains")

@@ -16,6 +16,7 @@ from conftest import KINDS, ROOT
 from harness import doctor
 from harness.doctor import Finding, Machine
 from harness.sandboxes import engine, kinds
+from harness.sandboxes.leases import lease
 
 NO_DAEMON = "unix:///nonexistent.sock"
 
@@ -167,7 +168,7 @@ def test_the_doctor_finds_dead_containers_and_clean_removes_them_and_spares_the_
     machine = replace(machine, environ={**os.environ, "HARNESS_STORE": machine.environ["HARNESS_STORE"]})
     daemon = engine.Engine(machine.environ)
     base = kinds.images(daemon, machine.store, ROOT / "toolchains", machine.environ, print).base
-    ours = engine.lease()
+    ours = lease()
     with daemon.calls("make") as client:
         living, dead = (
             client.create_container(base, ["true"], labels={engine.LEASE: its})["Id"]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.sandboxes.leases import started
 from harness.sandboxes.limits import PARENT, Group, Groups
 
 
@@ -80,10 +81,11 @@ def test_a_group_whose_limit_is_refused_is_removed(tmp_path: Path) -> None:
 
 def test_groups_of_dead_harnesses_are_swept_and_those_of_living_ones_kept(tmp_path: Path) -> None:
     parent = first_version(tmp_path) / "memory" / PARENT
-    for name in ("4194305-1", f"{os.getpid()}-99", "somebody-else"):
+    alive = f"{os.getpid()}-{started(os.getpid())}-99"
+    for name in ("4194305-1-1", f"{os.getpid()}-1-99", alive, "somebody-else"):
         (parent / name).mkdir(parents=True)
     Groups(tmp_path)
-    assert sorted(path.name for path in parent.iterdir()) == sorted([f"{os.getpid()}-99", "somebody-else"])
+    assert sorted(path.name for path in parent.iterdir()) == sorted([alive, "somebody-else"])
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,10 @@ inside: every writable place is a sized tmpfs that ends with the sandbox, and fi
 A sandbox dies with the thread that started bubblewrap (that is how the kernel reads "parent"), so one thread of the
 provider starts them all. Process 1 is killed through a descriptor, never through a number that may have been reused,
 and bubblewrap ends only after the kernel has emptied the pid namespace.
+
+A harness that is killed takes its sandboxes along, but for an instant of their making: bubblewrap's child waits for a
+word from bubblewrap, and waits for ever when that was killed before it gave it. So every bubblewrap carries the name of
+its harness, and the next harness ends those whose own is gone.
 """
 
 from __future__ import annotations
@@ -27,6 +31,7 @@ from harness.core.deadline import Deadline
 from harness.core.errors import Cause, Failure
 from harness.core.ports import SandboxSpec
 from harness.sandboxes import seccomp
+from harness.sandboxes.leases import dead, lease
 from harness.sandboxes.limits import Group, Groups
 from harness.sandboxes.link import RunnerSandbox
 from harness.sandboxes.toolchain import RUNNER_FILE, VENV, WHEELHOUSE, Store, Toolchain
@@ -76,6 +81,8 @@ BASE_ENV = {
 }
 
 
+MARK = "CONTRACT_HARNESS"
+"""Variable of bubblewrap's own environment that names its harness; nothing inside a sandbox can see it."""
 UNGROUPED = {"processes": "rlimit", "files": "rlimit", "disk": "tmpfs", "memory": "watched"}
 
 
@@ -85,6 +92,7 @@ class Bubblewrap:
     kind = "bubblewrap"
 
     def __init__(self, store: Store, groups: Groups | None = None) -> None:
+        sweep()
         self._store = store
         self._groups = groups or Groups()
         self._launcher = ThreadPoolExecutor(1, thread_name_prefix="bubblewrap")
@@ -115,7 +123,8 @@ class Bubblewrap:
         read, write = os.pipe()
         argv, fds = self._arguments(spec, toolchain, write)
         try:
-            process = self._launcher.submit(_popen, argv, fds, errors).result()
+            # It holds both ends: were the last reader gone, bubblewrap would end in the middle of its work.
+            process = self._launcher.submit(_popen, argv, [*fds, read], errors).result()
         except OSError as error:
             os.close(read)
             errors.close()
@@ -217,13 +226,47 @@ def _popen(argv: list[str], fds: list[int], errors: IO[bytes]) -> subprocess.Pop
         stderr=errors,
         pass_fds=fds,
         cwd="/",
-        env={},
+        env={MARK: lease()},
         start_new_session=True,
         user=uid,
         group=uid,
         extra_groups=None if uid is None else [],
         umask=0o022,
     )
+
+
+def sweep() -> int:
+    """End what harnesses that were killed left of bubblewrap; how many processes that were."""
+    return sum(_end_of_dead(int(path.name)) for path in Path("/proc").iterdir() if path.name.isdecimal())
+
+
+def _end_of_dead(pid: int) -> bool:
+    """Kill a process if it is bubblewrap of a harness that is gone; what cannot be looked at is somebody else's."""
+    try:
+        if _owner(pid) is None:
+            return False
+        handle = os.pidfd_open(pid)
+    except OSError:
+        return False
+    try:
+        # Once more: now the number cannot be given to another process any more.
+        owner = _owner(pid)
+        if owner is None or not dead(owner):
+            return False
+        signal.pidfd_send_signal(handle, signal.SIGKILL)
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
+    return True
+
+
+def _owner(pid: int) -> str | None:
+    """The harness that started this bubblewrap, None for any other process."""
+    if Path(f"/proc/{pid}/comm").read_bytes() != b"bwrap\n":
+        return None
+    found = (each.partition(b"=") for each in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"))
+    return next((value.decode("utf-8", "replace") for name, _, value in found if name == MARK.encode()), None)
 
 
 def _is_root() -> bool:

@@ -32,8 +32,9 @@ from harness.core.errors import Cause, Failure
 from harness.core.ports import SandboxSpec
 from harness.sandboxes.bubblewrap import BASE_ENV, RUNNER
 from harness.sandboxes.bubblewrap import _writable as writable
-from harness.sandboxes.engine import CALL_S, LEASE, OWNER, Engine, Troubles, explained, lease, reap
+from harness.sandboxes.engine import CALL_S, LEASE, OWNER, Engine, Troubles, explained, reap
 from harness.sandboxes.images import PYTHON, UID, Images
+from harness.sandboxes.leases import lease
 from harness.sandboxes.link import RunnerSandbox
 from harness.sandboxes.profile import profile
 
@@ -104,7 +105,8 @@ class Docker:
     def _config(self, image: str, spec: SandboxSpec, client: Any) -> dict[str, Any]:
         grouped = self._engine.facts.limits["pids"]
         config = {"witness": spec.role == "agent", "processes": MANY if grouped else spec.processes}
-        labels = {LEASE: self._lease, f"{OWNER}.run": self._run, f"{OWNER}.role": spec.role}
+        whose = {"run": self._run, "trial": spec.trial, "role": spec.role}
+        labels = {LEASE: self._lease} | {f"{OWNER}.{name}": value for name, value in whose.items()}
         return cast(
             dict[str, Any],
             client.create_container_config(

@@ -6,12 +6,10 @@ once the version is known.
 
 from __future__ import annotations
 
-import os
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import docker
@@ -21,6 +19,7 @@ from docker.errors import APIError, DockerException
 from docker.utils import kwargs_from_env
 
 from harness.core.errors import Cause, Failure, UsageError
+from harness.sandboxes.leases import dead
 
 OLDEST = (1, 41)
 """API of Docker 20.10: the first with per-rule error numbers in a seccomp profile."""
@@ -142,39 +141,6 @@ def explained(error: Exception) -> str:
 
 
 # --- whose container it is ----------------------------------------------------------------------------------------
-
-
-def lease() -> str:
-    """Names this process on this machine since this boot: `host/boot/pid namespace/pid/start time`."""
-    return "/".join((*_place(), str(os.getpid()), _started(os.getpid()) or "0"))
-
-
-def dead(text: str) -> bool:
-    """Whether the process that a lease names is surely gone; what another machine holds is never called dead."""
-    parts = text.split("/")
-    if len(parts) != 5 or parts[0] != socket.gethostname():
-        return False
-    if parts[1] != _place()[1]:
-        return True
-    if parts[2] != _place()[2] or not parts[3].isdigit():
-        return False
-    return _started(int(parts[3])) != parts[4]
-
-
-def _place() -> tuple[str, str, str]:
-    boot, namespace = "", ""
-    with suppress(OSError):
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        namespace = str(os.stat("/proc/self/ns/pid").st_ino)  # noqa: PTH116
-    return socket.gethostname(), boot, namespace
-
-
-def _started(pid: int) -> str | None:
-    """When a process started, in ticks since the boot; None when there is none."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    except OSError:
-        return None
 
 
 def held(client: Any) -> list[dict[str, Any]]:

@@ -15,6 +15,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.sandboxes.leases import started
+
 ROOT = Path("/sys/fs/cgroup")
 PARENT = "contract-harness"
 _NUMBERS = itertools.count(1)
@@ -77,7 +79,7 @@ class Groups:
         """A group with these limits (bytes, count), None where groups cannot be had."""
         if "memory" not in self._parents:
             return None
-        name = f"{os.getpid()}-{next(_NUMBERS)}"
+        name = f"{os.getpid()}-{started(os.getpid())}-{next(_NUMBERS)}"
         group = Group({controller: parent / name for controller, parent in self._parents.items()}, self._version)
         try:
             for folder in set(group.folders.values()):
@@ -133,8 +135,8 @@ def _second_version(root: Path) -> dict[str, Path]:
 def _sweep(parent: Path) -> None:
     """Remove groups of harnesses that were killed."""
     for folder in parent.glob("*-*"):
-        pid = folder.name.partition("-")[0]
-        if pid.isdigit() and not Path("/proc", pid).exists():
+        pid, began = folder.name.split("-")[:2]
+        if pid.isdigit() and started(int(pid)) != began:
             with contextlib.suppress(OSError):
                 folder.rmdir()
 
