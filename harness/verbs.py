@@ -230,8 +230,8 @@ def _log(parsed: argparse.Namespace, progress: Progress) -> RunLog:
 
 
 NOTICED = {
-    "provider given up": "{model} failed {trials_in_a_row} trials in a row: no further trial of it is started;"
-    " `harness resume` owes them"
+    "given up": "{what} failed trial after trial ({why}): none that needs it is started any more;"
+    " `harness resume` owes the rest"
 }
 """Events of the log that nobody should have to look for."""
 

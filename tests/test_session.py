@@ -19,7 +19,7 @@ from harness.core.runs import Arm, AttemptLine, JournalLine, PlannedTask, RunMan
 from harness.run import session as sessions
 from harness.run.grade import Bench
 from harness.run.plan import Action, Owed, plan
-from harness.run.session import IN_A_ROW, Brake, Session
+from harness.run.session import IN_A_ROW, SANDBOXES, SANDBOXES_IN_A_ROW, Brake, Session
 from harness.run.solve import Door, Trial
 from harness.store.layout import RunFolder
 
@@ -156,13 +156,14 @@ def test_a_stop_ends_a_pause_and_starts_no_further_attempt(make: Make) -> None:
     assert (agent.calls, time.monotonic() - began < sessions.BACK_OFF_S[0]) == (1, True)
 
 
-def test_a_provider_that_fails_in_a_row_is_given_up_and_its_trials_stay_owed(make: Make) -> None:
+@pytest.mark.parametrize(("cause", "most"), [(Cause.PROVIDER, IN_A_ROW), (Cause.SANDBOX, SANDBOXES_IN_A_ROW)])
+def test_what_fails_in_a_row_is_given_up_and_the_trials_stay_owed(make: Make, cause: Cause, most: int) -> None:
     said: list[str] = []
-    made, owed = make(agent := Fails(Cause.PROVIDER), trials=10, log=lambda event, data: said.append(event))
+    made, owed = make(agent := Fails(cause), trials=10, log=lambda event, data: said.append(event))
     lines = lines_of(made, owed)
-    assert agent.calls == IN_A_ROW * made.folder.manifest.attempts
-    assert {line.trial for line in lines} == {each.planned.trial for each in owed[:IN_A_ROW]}
-    assert (said.count("provider given up"), said.count("not started")) == (1, 10 - IN_A_ROW)
+    assert agent.calls == most * made.folder.manifest.attempts
+    assert {line.trial for line in lines} == {each.planned.trial for each in owed[:most]}
+    assert (said.count("given up"), said.count("not started")) == (1, 10 - most)
 
 
 def test_the_brake_counts_by_model_and_forgets_after_a_success() -> None:
@@ -171,9 +172,17 @@ def test_the_brake_counts_by_model_and_forgets_after_a_success() -> None:
     assert not brake.note("m", None)
     assert not brake.note("m", Cause.PROVIDER)
     assert not brake.note("m", Cause.SANDBOX)
+    assert not brake.note("m", Cause.TASK)
     assert not brake.on("m")
     assert brake.note("m", Cause.PROVIDER)
-    assert (brake.on("m"), brake.on("another")) == (True, False)
+    assert (brake.on("m"), brake.on("another")) == ("m", None)
+    assert not brake.note("m", Cause.PROVIDER), "said once"
+
+
+def test_the_brake_counts_sandboxes_over_all_models() -> None:
+    brake = Brake(2, 3)
+    assert [brake.note(model, Cause.SANDBOX) for model in ("m", "n", "o")] == [False, False, True]
+    assert brake.on("any") == SANDBOXES
 
 
 def test_nothing_is_started_once_the_budget_is_spent(make: Make) -> None:

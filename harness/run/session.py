@@ -1,7 +1,8 @@
 """Carries a plan out: solve, retry what infrastructure broke, grade, and one line per fact.
 
 What would burn every trial that is left is noticed here and stops the run instead: an upstream that fails trial after
-trial (a revoked key fails them all), and a budget that is spent. What was not started stays owed.
+trial (a revoked key fails them all), sandboxes that fail trial after trial (a daemon that is gone), a budget that is
+spent. What was not started stays owed.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ BACK_OFF_S = (2.0, 10.0, 30.0)
 """Pause before the second, third, and any later attempt."""
 IN_A_ROW = 3
 """Trials that a provider may fail one after the other before no further trial of it is started."""
+SANDBOXES_IN_A_ROW = 8
+"""The same for sandboxes; more, because a daemon that restarts takes everything down that runs at the same time."""
+SANDBOXES = "the sandboxes"
 
 Log = Callable[[str, Mapping[str, JsonValue]], None]
 
@@ -33,27 +37,31 @@ def _unheard(event: str, data: Mapping[str, JsonValue]) -> None:
 
 
 class Brake:
-    """Counts trials that a provider failed in a row, by model; safe to share between threads."""
+    """Counts trials that failed in a row by a provider (by model) or by the sandboxes; threads may share it."""
 
-    def __init__(self, most: int = IN_A_ROW) -> None:
-        self._most = most
+    def __init__(self, provider: int = IN_A_ROW, sandboxes: int = SANDBOXES_IN_A_ROW) -> None:
+        self._most = {Cause.PROVIDER: provider, Cause.SANDBOX: sandboxes}
         self._failed: Counter[str] = Counter()
+        self._given_up: set[str] = set()
         self._lock = threading.Lock()
 
-    def on(self, model: str) -> bool:
-        """Whether no further trial of this model is to start."""
+    def on(self, model: str) -> str | None:
+        """What was given up, so that no further trial of this model is to start; None: nothing."""
         with self._lock:
-            return self._failed[model] >= self._most
+            return next((name for name in (model, SANDBOXES) if name in self._given_up), None)
 
     def note(self, model: str, cause: Cause | None) -> bool:
         """Take the last attempt of a trial into account; True where this put the brake on."""
         with self._lock:
-            if cause is Cause.PROVIDER:
-                self._failed[model] += 1
-                return self._failed[model] == self._most
             if cause is None:
-                self._failed[model] = 0
-            return False
+                self._failed[model] = self._failed[SANDBOXES] = 0
+            if cause not in self._most:
+                return False
+            name = model if cause is Cause.PROVIDER else SANDBOXES
+            self._failed[name] += 1
+            before = len(self._given_up)
+            self._given_up |= {name} if self._failed[name] >= self._most[cause] else set()
+            return len(self._given_up) > before
 
 
 @dataclass(frozen=True)
@@ -83,7 +91,7 @@ class Session:
             return
         line = self._solve(trial, emit)
         if self.brake.note(trial.arm.model, line.validity.cause):
-            self.log("provider given up", {"model": trial.arm.model, "trials_in_a_row": IN_A_ROW})
+            self.log("given up", {"what": self.brake.on(trial.arm.model), "why": line.validity.detail})
         if line.validity.valid:
             self._grade(trial, line.attempt, emit)
 
@@ -91,8 +99,8 @@ class Session:
         if self.budget_spent():
             self.log("not started", {"trial": trial.planned.trial, "why": "the run's budget is spent"})
             return True
-        if self.brake.on(trial.arm.model):
-            self.log("not started", {"trial": trial.planned.trial, "why": f"{trial.arm.model} was given up"})
+        if given_up := self.brake.on(trial.arm.model):
+            self.log("not started", {"trial": trial.planned.trial, "why": f"{given_up} failed trial after trial"})
             return True
         return False
 
