@@ -557,3 +557,18 @@ def test_links_and_special_files_in_place_of_code_are_judged() -> None:
     entries["app/fifo.py"] = Entry(kind="special")
     outcomes = {rule: plugins.load("graders.rules", rule)().judge(given).outcome for rule in OURS}
     assert Outcome.UNKNOWN not in outcomes.values()
+
+
+@pytest.mark.parametrize(
+    ("files", "named"),
+    [
+        ({}, "the repo has no linter"),
+        ({"setup.cfg": "[flake8]\nmax-line-length = 100\n"}, "flake8"),
+        ({".flake8": "[flake8]\nignore = E1\n", ".pylintrc": ""}, "flake8, pylint"),
+        ({"pyproject.toml": "[tool.black]\nline-length = 90\n[tool.mypy]\nstrict = true\n"}, "black"),
+    ],
+)
+def test_a_linter_that_cannot_be_run_is_named(files: dict[str, str], named: str) -> None:
+    given = case(base={"app/x.py": "", **files}, files={"app/x.py": "import os\n"})
+    ruling = plugins.load("graders.rules", "s7")().judge(given)
+    assert (ruling.outcome, ruling.reason.rpartition(": ")[2]) == (Outcome.NOT_APPLICABLE, named)

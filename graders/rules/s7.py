@@ -2,7 +2,8 @@
 
 The repo's own ruff configuration, as the seed had it, is applied to the changed files before and after: only new
 violations count, so neither the team's old ones nor a configuration that the agent loosened change the answer. The
-repo's own suppressions hold here, new ones are rule X1's. Repos without ruff have no such opportunity.
+repo's own suppressions hold here, new ones are rule X1's. Repos without ruff have no such opportunity; where another
+linter is configured, the answer names it, because what it would have said is not known.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ from collections import Counter
 from typing import ClassVar
 
 from graders.addedlines import Diff, diff_of
+from graders.looseconfig import config_of
 from graders.rulekit import BASE, Example, Ruling, case, decide, not_applicable, unknown
 from graders.static import StaticFinding, analysis_of, has_ruff_config
 from harness.core.ports import Case
-from harness.core.records import Finding, Outcome, Severity, Source
+from harness.core.records import Finding, Outcome, Severity, Source, Tree
 
 _REPO = {
     **BASE,
@@ -23,6 +25,8 @@ _REPO = {
     "pyproject.toml": '[tool.ruff]\nline-length = 60\n\n[tool.ruff.lint]\nselect = ["E", "F", "I", "INP", "C90"]\n\n'
     '[tool.ruff.lint.per-file-ignores]\n"tests/**" = ["E501", "INP"]\n',
 }
+_FILES = {".flake8": "flake8", ".pylintrc": "pylint", "pylintrc": "pylint", ".isort.cfg": "isort"}
+_LINTERS = frozenset({"black", "flake8", "isort", "pycodestyle", "pydocstyle", "pylint", "yapf"})
 _MAX_NEW = 1_000
 _LONG = f"X = '{'x' * 70}'\n"
 _SORTED = "import httpx\n\nfrom app.items import f\n\n__all__ = ['f', 'httpx']\n"
@@ -114,14 +118,25 @@ class S7:
         """Decide over violations that are new and not moved."""
         diff = diff_of(case)
         paths = [path for path in diff.readable if path.endswith(".py") and path in diff.final.entries]
-        if not has_ruff_config(diff.base) or not paths:
-            return not_applicable("the repo configures no ruff, or no Python file was changed")
+        if not paths:
+            return not_applicable("no Python file was changed")
+        if not has_ruff_config(diff.base):
+            others = ", ".join(_others(diff.base))
+            return not_applicable(
+                f"the repo's linter cannot be run here: {others}" if others else "the repo has no linter"
+            )
         analysis = analysis_of(case)
         if analysis.repo_problem:
             return unknown(f"the repo's ruff configuration cannot be applied: {analysis.repo_problem}")
         broken = [_broken(diff, path) for path in paths if diff.source(path) is None]
         new = [_finding(diff, item) for item in _new(diff, analysis.repo_before, analysis.repo_after)]
         return decide([*(finding for finding in broken if finding), *new], opportunities=len(paths))
+
+
+def _others(tree: Tree) -> list[str]:
+    """Linters other than ruff that the root of a tree configures."""
+    named = {tool for file, tool in _FILES.items() if file in tree.entries}
+    return sorted(named | (_LINTERS & {key.split(".", 1)[0] for key in config_of(tree)}))
 
 
 def _broken(diff: Diff, path: str) -> Finding | None:
