@@ -8,6 +8,7 @@ import sys
 import threading
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import cast
 
 import pytest
 from hypothesis import given, settings
@@ -37,7 +38,7 @@ from harness.core.records import (
 from harness.core.runs import AttemptLine, JournalLine, RunManifest, VerdictLine
 from harness.store.evidence import load_evidence, load_grade, load_grades, save_evidence, save_grade
 from harness.store.journal import EventLog, Journal, read, read_events
-from harness.store.layout import RunFolder, plain, resolve_run, runs, write_atomic
+from harness.store.layout import PART, RunFolder, hold, plain, resolve_run, runs, write_atomic
 
 TRIAL = "00c0ffee00c0ffee"
 
@@ -71,6 +72,18 @@ def test_a_run_is_opened_as_it_was_created(tmp_path: Path) -> None:
     assert opened.attempt_dir(TRIAL, 2) == tmp_path / "run-1" / "trials" / TRIAL / "2"
     with pytest.raises(UsageError, match="this run exists already"):
         RunFolder.create(tmp_path, manifest())
+
+
+def test_a_run_that_was_never_whole_is_not_there_and_is_swept(tmp_path: Path) -> None:
+    with pytest.raises(TypeError):
+        RunFolder.create(tmp_path, manifest(), {"one.md": b"1", "two.md": cast(bytes, None)})
+    assert list(tmp_path.iterdir()) == []
+    killed = tmp_path / f".run-1{PART}"
+    killed.mkdir()
+    (killed / "one.md").write_bytes(b"1")
+    with hold(tmp_path):
+        assert not killed.exists()
+        assert RunFolder.create(tmp_path, manifest(), {"one.md": b"1"}).root == tmp_path / "run-1"
 
 
 def test_a_results_folder_that_cannot_be_written_is_the_users_to_mend(tmp_path: Path) -> None:

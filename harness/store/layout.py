@@ -157,12 +157,13 @@ class RunFolder:
     @classmethod
     def create(cls, results: Path, manifest: RunManifest, beside: Mapping[str, bytes] | None = None) -> RunFolder:
         """Make the folder `results/<run>` with the files `beside`, then pin the plan in it: whole or not at all."""
-        root = results / manifest.run
+        root, part = results / manifest.run, results / f".{manifest.run}{PART}"
+        if root.exists():
+            raise UsageError("this run exists already", where=str(root), mend="choose another run name")
         try:
-            root.mkdir(parents=True)
-            _fill(root, {**(beside or {}), "run.json": json_bytes(manifest) + b"\n"})
-        except FileExistsError as error:
-            raise UsageError("this run exists already", where=str(root), mend="choose another run name") from error
+            part.mkdir(parents=True)
+            _fill(part, {**(beside or {}), "run.json": json_bytes(manifest) + b"\n"})
+            part.rename(root)
         except OSError as error:
             mend = "make the results folder writable, or name another one"
             raise UsageError(f"cannot be written: {error.strerror}", where=str(root), mend=mend) from error
@@ -210,7 +211,10 @@ class RunFolder:
 
 @contextmanager
 def hold(results: Path) -> Iterator[None]:
-    """Make the results folder where there is none, and keep every other harness process from running in it."""
+    """Make the results folder where there is none, and keep every other harness process from running in it.
+
+    What a killed harness had begun to make there is removed.
+    """
     try:
         results.mkdir(parents=True, exist_ok=True)
         (results / "lock").touch()
@@ -218,6 +222,8 @@ def hold(results: Path) -> Iterator[None]:
         mend = "make the results folder writable, or name another one"
         raise UsageError(f"cannot be written: {error.strerror}", where=str(results), mend=mend) from error
     with lock(results):
+        for part in results.glob(f".*{PART}"):
+            shutil.rmtree(part, ignore_errors=True)
         yield
 
 
