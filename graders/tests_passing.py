@@ -8,26 +8,16 @@ it, so a broken start is a score and not a gap.
 
 from __future__ import annotations
 
-import contextlib
-import json
-import secrets
-import time
-from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import ClassVar
 
-from graders.channel import Answer, Judged, Records
 from graders.generated import generated_checks
-from graders.manifest import HiddenCheck, manifest
+from graders.judgerun import JudgeRun, check_files, check_result, stage_results
+from graders.manifest import manifest
 from graders.openapi import served_checks
-from graders.stand import APP_PORT, STAGES, START, Stage, Stand, stand
-from harness.core.deadline import Deadline
+from graders.stand import stand
 from harness.core.errors import Cause, Failure
-from harness.core.ports import Case, Process
-from harness.core.records import CheckResult, Finding, Grade, Outcome, Place
-
-SUITE_S = 1100.0
-"""The judge stops by itself well before: past this it hangs, and that is no fault of the delivery's."""
+from harness.core.ports import Case
+from harness.core.records import Grade
 
 
 class TestsPassing:
@@ -41,162 +31,20 @@ class TestsPassing:
         """One check per hidden check, stages and generated checks as advice; `Failure` where judging went wrong."""
         if case.lab is None:
             raise Failure(Cause.GRADER, "tests_passing needs sandboxes")
-        files = _checks(case.task.root / "checks")
+        files = check_files(case.task.root / "checks")
         expected = manifest({path: content for path, (content, _) in files.items()})
         if not expected:
             raise Failure(Cause.TASK, f"task {case.task.id} has no hidden checks")
         with stand(case, case.lab) as open_stand:
-            run = _Run(case, open_stand, files, expected)
+            run = JudgeRun(case, open_stand, files, expected)
             stage, detail, judged = run.judge()
             decisive, generated = generated_checks(case, open_stand) if stage == "behaves" else ((), ())
-        results = tuple(_result(check, stage, detail, judged.answers.get(check.id)) for check in expected)
-        advisory = (*_stages(stage, detail, run.seconds), *served_checks(case.task, judged.served, stage), *generated)
+        results = tuple(check_result(check, stage, detail, judged.answers.get(check.id)) for check in expected)
+        advisory = (
+            *stage_results(stage, detail, run.seconds),
+            *served_checks(case.task, judged.served, stage),
+            *generated,
+        )
         return Grade(
             grader="tests_passing", version=self.version, digest="", checks=(*results, *decisive), advisory=advisory
         )
-
-
-class _Run:
-    """One judge run on an open stand."""
-
-    def __init__(
-        self,
-        case: Case,
-        on: Stand,
-        files: Mapping[str, tuple[bytes, bool]],
-        expected: tuple[HiddenCheck, ...],
-    ) -> None:
-        self._case = case
-        self._stand = on
-        self._files = files
-        self._expected = expected
-        self._nonce = secrets.token_hex(16)
-        self.seconds: dict[str, float] = {}
-        """Stage -> how long it took, as far as it came."""
-
-    def judge(self) -> tuple[Stage, str, Judged]:
-        """(stage that failed or "behaves", detail, what the judge says).
-
-        A delivery that takes its own server or database down by memory fails the stage it was at, at the latest
-        "ready": what it can cause is a score and no gap.
-        """
-        try:
-            return self._judge()
-        except Failure:
-            taken = self._stand.took_too_much()
-            if taken is None:
-                raise
-            early = next(stage for stage in STAGES if stage not in self.seconds)
-            return early if early in ("installs", "migrates") else "ready", taken, Judged(False, "", {})
-
-    def _judge(self) -> tuple[Stage, str, Judged]:
-        process = self._start()
-        nothing = Judged(False, "", {})
-        with self._timed("installs"):
-            said = self._stand.install()
-        if said is not None:
-            return "installs", said, nothing
-        with self._timed("migrates"):
-            said = self._stand.migrate()
-        if said is not None:
-            return "migrates", said, nothing
-        self._stand.boot()
-        process.write(b"go\n")
-        with self._timed("behaves"):
-            judged = self._follow(process)
-        self._stand.require_alive()
-        if judged.ready:
-            return "behaves", "", judged
-        status = self._stand.ended()
-        log = "\n".join(self._stand.log(number) for number in range(self._case.task.file.app.replicas)).strip()[-600:]
-        if status is not None:
-            return "boots", f"the app ended with {status}: {log}", judged
-        return "ready", f"{self._case.task.file.app.health} answered {judged.seen}: {log}", judged
-
-    @contextlib.contextmanager
-    def _timed(self, stage: Stage) -> Iterator[None]:
-        began = time.monotonic()
-        yield
-        self.seconds[stage] = time.monotonic() - began - (self.seconds.get("ready", 0.0) if stage == "behaves" else 0.0)
-
-    def _start(self) -> Process:
-        """The judge, collecting its checks and waiting for the word."""
-        judge = self._stand.judge
-        assert judge is not None
-        judge.put("/srv/checks", self._files)
-        file = self._case.task.file
-        setup = {
-            "ports": [APP_PORT + number for number in range(file.app.replicas)],
-            "health": file.app.health,
-            "openapi": file.app.openapi,
-            "services": file.services,
-            "fakes": file.fakes,
-            "seed": self._case.seed,
-            "checks": "/srv/checks",
-        }
-        env = {"JUDGE_NONCE": self._nonce, "JUDGE_SETUP": json.dumps(setup), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-        return judge.start(["python", "-I", "-B", "-c", START.format("judge")], cwd="/srv/checks", env=env)
-
-    def _follow(self, process: Process) -> Judged:
-        deadline = Deadline(SUITE_S)
-        records = Records(self._nonce)
-        began = time.monotonic()
-        try:
-            while (line := process.read_line(deadline)) is not None:
-                request = records.take(line)
-                if records.ready:
-                    self.seconds.setdefault("ready", time.monotonic() - began)
-                if request is not None:
-                    answer = {"number": request.number, "value": self._stand.carry_out(request)}
-                    process.write(json.dumps(answer).encode() + b"\n")
-        except TimeoutError as error:
-            raise Failure(Cause.GRADER, f"the judge did not end within {SUITE_S:g} s") from error
-        return records.judged(frozenset(check.id for check in self._expected), process.wait(deadline))
-
-
-def _result(check: HiddenCheck, stage: Stage, detail: str, answer: Answer | None) -> CheckResult:
-    if stage != "behaves":
-        reason, message = f"stage:{stage}", detail
-    elif answer is not None and answer.passed:
-        return CheckResult(id=check.id, outcome=Outcome.PASS, phase=check.phase, clauses=check.clauses)
-    else:
-        assert answer is not None, "every check of the manifest has an answer"
-        reason, message = answer.reason, answer.message
-    finding = Finding(message=message or reason, place=Place(section=check.id), quote="")
-    return CheckResult(
-        id=check.id,
-        outcome=Outcome.FAIL,
-        findings=(finding,),
-        reason=reason,
-        phase=check.phase,
-        clauses=check.clauses,
-    )
-
-
-def _stages(failed: Stage, detail: str, seconds: Mapping[str, float]) -> list[CheckResult]:
-    """Each stage with its outcome: what comes after the one that failed fails for its cause."""
-    results = []
-    broken = False
-    for stage in STAGES:
-        broken = broken or (stage == failed and stage != "behaves")
-        finding = Finding(message=detail if stage == failed else f"{failed} failed first")
-        results.append(
-            CheckResult(
-                id=f"stage:{stage}",
-                outcome=Outcome.FAIL if broken else Outcome.PASS,
-                findings=(finding,) if broken else (),
-                reason=f"stage:{failed}" if broken else "",
-                facts={"seconds": round(seconds[stage], 3)} if stage in seconds else {},
-            )
-        )
-    return results
-
-
-def _checks(root: Path) -> dict[str, tuple[bytes, bool]]:
-    if not root.is_dir():
-        raise Failure(Cause.TASK, "the task has no checks folder")
-    return {
-        path.relative_to(root).as_posix(): (path.read_bytes(), False)
-        for path in sorted(root.rglob("*"))
-        if path.is_file() and "__pycache__" not in path.parts
-    }

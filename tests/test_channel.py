@@ -152,3 +152,43 @@ def test_what_is_believed_always_has_every_check(order: list[int], status: int) 
     shuffled = lines([GOOD[number] for number in order])
     with contextlib.suppress(Failure):
         assert read_records(shuffled, NONCE, MANIFEST, status).answers.keys() == MANIFEST
+
+
+def stopped(records: list[dict[str, object]], status: int) -> dict[str, bool]:
+    taken = Records(NONCE)
+    for line in lines(records):
+        taken.take(line)
+    judged = taken.judged(MANIFEST, status, stopped=True)
+    return {check: answer.passed for check, answer in judged.answers.items()}
+
+
+def test_a_judge_that_stops_at_the_first_failure_owes_no_record_of_the_rest() -> None:
+    first = record("test_a.py::test_two[1]", "fail")
+    assert stopped([*HEAD, ONE, first, {"type": "done", "status": 1}], 1) == {
+        "test_a.py::test_one": True,
+        "test_a.py::test_two": False,
+    }
+    assert stopped(GOOD, 0) == dict.fromkeys(MANIFEST, True)
+
+
+@pytest.mark.parametrize(
+    ("records", "status"),
+    [
+        ([*HEAD, ONE, TWO_1, DONE], 0),
+        ([*HEAD, ONE, {"type": "done", "status": 1}], 1),
+        ([*HEAD, DONE], 0),
+        ([*HEAD, record("test_a.py::test_one", "fail"), record("test_a.py::test_two[1]", "fail")], 1),
+        ([*HEAD, record("test_a.py::test_one", "fail"), DONE], 0),
+    ],
+)
+def test_a_judge_that_stops_without_a_failure_is_not_believed(records: list[dict[str, object]], status: int) -> None:
+    ended = records if records[-1]["type"] == "done" else [*records, {"type": "done", "status": status}]
+    with pytest.raises(Failure) as caught:
+        stopped(ended, status)
+    assert caught.value.cause is Cause.GRADER
+
+
+def test_a_whole_run_is_owed_every_record() -> None:
+    records = [*HEAD, ONE, record("test_a.py::test_two[1]", "fail"), {"type": "done", "status": 1}]
+    with pytest.raises(Failure):
+        read_records(lines(records), NONCE, MANIFEST, 1)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from stand_task import case, real_lab, stand_task
+from stand_task import case, files, real_lab, stand_task
 
+from graders.first_failure import FirstFailure
 from graders.tests_passing import TestsPassing
 from harness.core.ports import Lab
 from harness.core.records import Grade, Outcome
@@ -43,11 +44,11 @@ BROKEN = [
 ]
 
 
-@pytest.mark.parametrize(("stage", "app", "files", "said"), BROKEN, ids=[stage for stage, *_ in BROKEN])
+@pytest.mark.parametrize(("stage", "app", "changed", "said"), BROKEN, ids=[stage for stage, *_ in BROKEN])
 def test_the_first_stage_that_failed_is_named(
-    lab: Lab, stage: str, app: dict[str, object], files: dict[str, bytes | None], said: str
+    lab: Lab, stage: str, app: dict[str, object], changed: dict[str, bytes | None], said: str
 ) -> None:
-    given = TestsPassing().grade(case(stand_task(replicas=1, **app), lab, files))
+    given = TestsPassing().grade(case(stand_task(replicas=1, **app), lab, changed))
     assert {(check.outcome, check.reason) for check in given.checks} == {(Outcome.FAIL, f"stage:{stage}")}
     stages = [check for check in given.advisory if check.id.startswith("stage:")]
     failed = [check.id.partition(":")[2] for check in stages if check.outcome is Outcome.FAIL]
@@ -55,3 +56,23 @@ def test_the_first_stage_that_failed_is_named(
     assert failed == order[order.index(stage) :]
     first = next(check for check in stages if check.outcome is Outcome.FAIL)
     assert said in first.findings[0].message
+
+
+WRITERS = "test_http.py::test_of_many_writers_one_wins"
+ECHO = "test_http.py::test_messages_are_echoed"
+
+
+def test_a_run_for_the_first_failure_begins_where_it_is_told_and_ends_there(lab: Lab) -> None:
+    whole = files()["app/main.py"]
+    broken = whole.replace(b"raise HTTPException(409,", b"raise HTTPException(404,")
+    assert broken != whole
+    given = FirstFailure((ECHO, WRITERS)).grade(case(stand_task(), lab, {"app/main.py": broken}))
+    assert {check.id: check.outcome for check in given.checks} == {ECHO: Outcome.PASS, WRITERS: Outcome.FAIL}
+    assert given.checks[-1].reason == "assertion"
+
+
+def test_an_app_that_does_not_start_has_no_first_failure_but_a_stage(lab: Lab) -> None:
+    given = FirstFailure().grade(case(stand_task(replicas=1), lab, {"app/main.py": b"import nothing_of_that_name\n"}))
+    assert given.checks == ()
+    failed = [check.id for check in given.advisory if check.outcome is Outcome.FAIL]
+    assert failed == ["stage:boots", "stage:ready", "stage:behaves"]

@@ -40,6 +40,7 @@ def main() -> int:
         options = ["-q", "--tb=no", "--strict-markers", "-c", os.devnull, "--import-mode=importlib"]
         options += [f"--rootdir={setup.checks}", f"--confcutdir={setup.checks}"]
         options += [word for name in UNUSED for word in ("-p", f"no:{name}")]
+        options += ["--exitfirst"] if setup.stop else []
         return int(pytest.main([*options, setup.checks], plugins=[recorder]))
 
 

@@ -44,6 +44,10 @@ class Setup:
     fakes: tuple[str, ...]
     seed: str
     checks: str
+    first: tuple[str, ...] = ()
+    """Ids of checks that run before the others, in this order."""
+    stop: bool = False
+    """End at the first check that fails."""
 
 
 class Recorder:
@@ -69,6 +73,10 @@ class Recorder:
     def pytest_configure(self, config: pytest.Config) -> None:
         for mark in ("covers(*clauses)", "fail_to_pass", "pass_to_pass"):
             config.addinivalue_line("markers", mark)
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        place = {check: number for number, check in enumerate(self._setup.first)}
+        items.sort(key=lambda item: place.get(item.nodeid.split("[", 1)[0], len(place)))
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         self.write({"type": "collected", "tests": [item.nodeid for item in session.items]})
