@@ -18,9 +18,16 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=4)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--harness-kills", type=int, default=5)
+    parser.add_argument("--sandbox", choices=("bubblewrap", "docker"), default="bubblewrap")
+    parser.add_argument("--daemon-restarts", type=int, default=0, help="only of a daemon that runs for this alone")
     asked = parser.parse_args()
     size = Size(
-        repeats=-(-asked.trials // len(KINDS)), jobs=asked.jobs, seed=asked.seed, harness_kills=asked.harness_kills
+        repeats=-(-asked.trials // len(KINDS)),
+        jobs=asked.jobs,
+        seed=asked.seed,
+        harness_kills=asked.harness_kills,
+        sandbox=asked.sandbox,
+        restarts=asked.daemon_restarts,
     )
     root = Path(tempfile.mkdtemp(prefix="chaos-"))
     print(f"chaos: {size.repeats * len(KINDS)} trials, twice, in {root}", flush=True)

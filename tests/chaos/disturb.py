@@ -1,4 +1,7 @@
-"""Runs the harness and kills: its sandboxes one by one, and now and then itself, with SIGKILL, at random moments."""
+"""Runs the harness and kills: its sandboxes one by one, and now and then itself, with SIGKILL, at random moments.
+
+Where sandboxes are containers, the daemon is restarted too, as often as it is asked for.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from chaos.containers import Containers
 from chaos.world import World
 
 TICK_S = 0.1
@@ -33,6 +37,11 @@ class Disturber:
     harness_kills: int = 0
     """How many times the harness is to be killed."""
     harness_every_s: float = 25.0
+    containers: Containers | None = None
+    """Where sandboxes are containers."""
+    restarts: int = 0
+    """How many times their daemon is to be restarted."""
+    restarted: int = 0
     killed_sandboxes: int = 0
     killed_harness: int = 0
     processes: int = 0
@@ -50,7 +59,7 @@ class Disturber:
         self.session(start)
         for number in range(rounds):
             if number == rounds // 2:
-                self.sandbox_rate, self.harness_kills = 0.0, 0
+                self.sandbox_rate, self.harness_kills, self.restarts = 0.0, 0, 0
             if not self.owes(resume):
                 return
             self.session(resume)
@@ -95,15 +104,25 @@ class Disturber:
             time.sleep(TICK_S)
             family = descendants(process.pid)
             self.seen |= {each.process for each in family}
-            boxes = [each for each in family if each.parent == process.pid and each.name == "bwrap"]
-            if boxes and self._dice.random() < self.sandbox_rate * TICK_S:
-                os.kill(self._dice.choice(boxes).process[0], signal.SIGKILL)
+            if self._dice.random() < self.sandbox_rate * TICK_S and self._kill_a_sandbox(process.pid, family):
                 self.killed_sandboxes += 1
+            if self.containers and self.restarted < self.restarts and time.monotonic() > due and self._begun():
+                self.containers.restart()
+                self.restarted += 1
+                due = time.monotonic() + self.harness_every_s * self._dice.uniform(0.3, 1.0)
             if self.killed_harness < self.harness_kills and time.monotonic() > due and self._begun():
                 process.kill()
                 self.killed_harness += 1
             if time.monotonic() > end:
                 raise AssertionError(f"a harness process took longer than {PATIENCE_S} s")
+
+    def _kill_a_sandbox(self, pid: int, family: Sequence[Seen]) -> bool:
+        if self.containers is not None:
+            return self.containers.kill_one_of(pid, self._dice)
+        boxes = [each for each in family if each.parent == pid and each.name == "bwrap"]
+        if boxes:
+            os.kill(self._dice.choice(boxes).process[0], signal.SIGKILL)
+        return bool(boxes)
 
     def _begun(self) -> bool:
         return (self.world.run / "journal.jsonl").exists()

@@ -11,9 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chaos import accounts
+from chaos.containers import Containers
 from chaos.disturb import Disturber
 from chaos.upstream import Provider, play
 from chaos.world import KINDS, MODEL, World, build
+
+from harness.run.session import SANDBOXES_IN_A_ROW
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,9 @@ class Size:
     """Sandboxes killed a second."""
     harness_kills: int = 5
     harness_every_s: float = 25.0
+    sandbox: str = "bubblewrap"
+    restarts: int = 0
+    """Of the containers' daemon."""
     seed: int = 1
 
 
@@ -48,6 +54,8 @@ def tell(size: Size, root: Path) -> list[tuple[str, object]]:
     assert _balanced(calm_world, calm_provider).journal == calm_provider.total
     for each in (calm, disturber):
         assert not each.left, f"processes left: {each.left}"
+    if disturber.containers is not None:
+        assert disturber.containers.left() == [], "containers left"
     for place in (calm_world, world):
         assert list(place.temp.iterdir()) == [], "temp files left"
     assert _mounts(root) == [], "mounts left"
@@ -61,7 +69,9 @@ def tell(size: Size, root: Path) -> list[tuple[str, object]]:
         ("answers asked of the upstream", provider.answers),
         ("faults", f"{provider.faults.total()} ({100 * provider.faults.total() / provider.answers:.1f} %)"),
         ("faults by kind", dict(sorted(provider.faults.items()))),
+        ("sandboxes", size.sandbox),
         ("sandboxes killed", disturber.killed_sandboxes),
+        ("daemon restarted", disturber.restarted),
         ("harness killed with SIGKILL", disturber.killed_harness),
         ("harness processes", disturber.processes),
         ("upstream's ledger, micro-USD", provider.total),
@@ -69,7 +79,7 @@ def tell(size: Size, root: Path) -> list[tuple[str, object]]:
         ("journal, micro-USD", books.journal),
         ("in flight at a kill, micro-USD", in_flight),
         ("charges unexplained", 0),
-        ("processes, mounts, temp files left", 0),
+        ("processes, mounts, containers, temp files left", 0),
         ("verdict columns that differ", 0),
         ("undisturbed run, s", round(calm_s)),
         ("disturbed run, s", round(took_s)),
@@ -83,13 +93,17 @@ def _play(size: Size, root: Path, *, disturbed: bool) -> tuple[World, Disturber,
     began = time.monotonic()
     with provider.server() as server:
         disturber = Disturber(world, play(server), size.seed)
+        if size.sandbox == "docker":
+            disturber.containers = Containers.of_this_machine()
         if disturbed:
+            disturber.restarts = size.restarts
             disturber.sandbox_rate = size.sandbox_rate
             disturber.harness_kills = size.harness_kills
             disturber.harness_every_s = size.harness_every_s
         where = ("--results", world.results, "--jobs", size.jobs)
         run = ("run", "--model", MODEL, "--tasks", ",".join(world.tasks), "--repeats", size.repeats, "--name", "run")
-        disturber.finish((*run, "--prices", root / "prices.toml", *where), ("resume", "run", *where))
+        kind = ("--sandbox", size.sandbox, "--prices", root / "prices.toml")
+        disturber.finish((*run, *kind, *where), ("resume", "run", *where))
     ledger = [[request, micro_usd, times] for (request, micro_usd), times in provider.charges.items()]
     (root / "ledger.json").write_text(json.dumps(ledger))
     return world, disturber, provider, time.monotonic() - began
@@ -99,7 +113,8 @@ def _right_causes(causes: Counter[str], disturber: Disturber, provider: Provider
     """Every invalid line answers to something that was done to the run."""
     told = f"{dict(causes)}, sandboxes killed {disturber.killed_sandboxes}, faults {dict(provider.faults)}"
     assert set(causes) <= {"sandbox", "provider", "cancelled"}, told
-    assert causes["sandbox"] <= disturber.killed_sandboxes, told
+    down = 2 * (size.jobs + SANDBOXES_IN_A_ROW) * disturber.restarted
+    assert causes["sandbox"] <= disturber.killed_sandboxes + down, told
     assert causes["provider"] <= provider.faults["wrong_model"], told
     assert causes["cancelled"] <= disturber.killed_harness * size.jobs, told
 

@@ -28,6 +28,7 @@ cache_write_5m = {INPUT}
 cache_write_1h = {INPUT}
 cache_read = {INPUT}
 """
+KEPT = ("PATH", "HOME", "HARNESS_STORE", "LANG", "DOCKER_HOST", "HARNESS_DOCKER_BASE")
 CODE = ("harness", "graders", "prompts", "toolchains")
 KINDS = ("right", "wrong", "refuses", "cut")
 """What an agent does, by its task; the sprint is the position, from 1."""
@@ -141,7 +142,7 @@ class World:
 
     def environ(self, upstream: str, **more: str) -> dict[str, str]:
         """What the harness process gets: the key, the upstream, the temp folder."""
-        kept = {name: os.environ[name] for name in ("PATH", "HOME", "HARNESS_STORE", "LANG") if name in os.environ}
+        kept = {name: os.environ[name] for name in KEPT if name in os.environ}
         own = {"ANTHROPIC_API_KEY": KEY, "ANTHROPIC_BASE_URL": upstream, "TMPDIR": str(self.temp)}
         return {**kept, **own, "PYTHONPATH": str(self.tree), "PYTHONDONTWRITEBYTECODE": "1", **more}
 
