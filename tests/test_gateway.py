@@ -581,6 +581,21 @@ def test_the_agents_clock_stands_still_while_the_provider_is_at_fault(bench: Cal
     assert [wait["why"] for wait in one.of("wait")] == ["500", "503"] * 2
 
 
+def test_the_agents_clock_begins_with_its_first_call(bench: Callable[..., Bench]) -> None:
+    one = bench(seconds=2.0)
+    time.sleep(0.6)
+    one.post({})
+    assert one.deadline.remaining() < 1.5, "what is refused unread is no call"
+    begun = time.monotonic()
+    one.create()
+    time.sleep(0.3)
+    one.create()
+    metered = one.gateway.close_admission(one.token)
+    assert 0.6 <= metered.start_s < 1.5
+    assert metered.waited_s == 0
+    assert one.deadline.remaining() == pytest.approx(2.0 - (time.monotonic() - begun), abs=0.15)
+
+
 def test_overlapping_waits_are_given_back_once(bench: Callable[..., Bench]) -> None:
     one = bench()
     one.upstream.script = [Turn(500, {"retry-after": "0.4"})] * 4 + [Turn()]

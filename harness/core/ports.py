@@ -216,6 +216,8 @@ class Metered:
     cost: Cost
     calls: int
     waited_s: float = 0.0
+    start_s: float = 0.0
+    """Seconds from the admission to the first call, in which the driver got ready."""
     unsettled_micro_usd: int = 0
     """The most that calls which broke or were cut off may have cost beyond `cost`."""
 

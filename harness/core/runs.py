@@ -90,7 +90,7 @@ class AttemptLine(Record):
     calls: int = 0
     """Model calls."""
     wall_s: float = 0.0
-    """The agent's own time: waiting for rate limits left out."""
+    """The agent's own time, from its first model call to its end: waiting for rate limits left out."""
     sealed: str = ""
     """Digest of the snapshot."""
 

@@ -1,9 +1,9 @@
 """One call of a client, from the reservation of its money to its record.
 
-The agent's clock stands still while the provider is at fault: failed turns and the waits between them are given back to
-the attempt's deadline before they are slept through, so that nobody kills the agent meanwhile. What cannot be helped
-ends as the attempt's problem (the provider's fault) or as a limit (the agent's own); the client gets an error that it
-does not try again.
+The agent's clock begins with its first call: how long a client takes to start says nothing about an agent. It stands
+still while the provider is at fault: failed turns and the waits between them are given back to the attempt's deadline
+before they are slept through, so that nobody kills the agent meanwhile. What cannot be helped ends as the attempt's
+problem (the provider's fault) or as a limit (the agent's own); the client gets an error that it does not try again.
 """
 
 from __future__ import annotations
@@ -107,9 +107,20 @@ class Admitted:
     length_s: float = 0.0
     """What the deadline had left when the attempt was admitted."""
     given_back_until: float = 0.0
+    begun: bool = False
+    """There was a call."""
 
     def __post_init__(self) -> None:
         self.length_s = self.deadline.remaining()
+        self._admitted_at = time.monotonic()
+
+    def begin(self) -> None:
+        """A call comes in; with the first of them the agent's clock begins."""
+        if not self.begun:
+            self.begun = True
+            seconds = time.monotonic() - self._admitted_at
+            self.deadline.extend(seconds)
+            self.account.started(seconds)
 
     def end(self) -> None:
         """Nothing more is recorded; what only the record needed is let go."""
@@ -207,6 +218,7 @@ class Exchange:
         """The answer for the client; metered and recorded when it returns."""
         if self._stopped:
             return _over()
+        self.admitted.begin()
         begun = time.monotonic()
         try:
             self._reserve()

@@ -154,6 +154,11 @@ class Account:
             now = self._metered
             self._metered = replace(now, waited_s=now.waited_s + seconds)
 
+    def started(self, seconds: float) -> None:
+        """Note how long it took to the first call."""
+        with self._lock:
+            self._metered = replace(self._metered, start_s=seconds)
+
     def metered(self) -> Metered:
         """Everything counted so far."""
         with self._lock:

@@ -187,7 +187,7 @@ class _Attempt:
                 solved = trial.agent.solve(self._assignment(box, door, deadline))
         finally:
             self._metered = door.close()
-            self._wall = time.monotonic() - began - self._metered.waited_s
+            self._wall = time.monotonic() - began - self._metered.waited_s - self._metered.start_s
         problem = door.problem()
         if problem is not None:
             raise problem

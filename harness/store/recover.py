@@ -127,8 +127,8 @@ def _sealed(folder: RunFolder, trial: str, attempt: int, events: Sequence[Event]
 
 
 def _wall(events: Sequence[Event]) -> float:
-    """The agent's own seconds up to the last event."""
-    began = next((event.at for event in events if event.kind == "setup"), None)
+    """The agent's own seconds from its first model call up to the last event."""
+    began = next((event.at for event in events if event.kind == "reserve"), None)
     if began is None:
         return 0.0
     ended = next((event.at for event in events if event.kind == "ended"), events[-1].at)
