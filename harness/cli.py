@@ -104,6 +104,12 @@ def _run_flags(run: argparse.ArgumentParser) -> None:
     run.add_argument("--matrix", type=Path, metavar="FILE", help="prompts x models x limits from a file")
     run.add_argument("--repeats", type=_positive, help="trials of each agent on each task (default: 1)")
     run.add_argument("--sandbox", default="auto", help="auto, docker or bubblewrap")
+    run.add_argument(
+        "--runtime",
+        default="",
+        metavar="NAME",
+        help="runtime of docker's containers, e.g. runsc (default: the daemon's)",
+    )
     run.add_argument("--jobs", type=_positive, default=2, help="trials at once (default: 2)")
     run.add_argument("--budget", type=float, metavar="USD", help="cap on the money of the whole run")
     run.add_argument("--prices", type=Path, metavar="FILE", help="price table to use instead of the shipped one")

@@ -68,6 +68,8 @@ class Choice:
     prompt: Path = ROOT / "prompts" / "python-dev.md"
     repeats: int = 1
     sandbox: str = "auto"
+    runtime: str = ""
+    """Runtime of containers, when it is not to be the engine's own."""
     results: Path = ROOT / "results"
     tasks_root: Path = TASKS
     name: str | None = None
@@ -209,7 +211,10 @@ def make_lab(choice: Choice, store: Store, toolchain: str, say: Say = lambda _: 
     """The lab for one toolchain, on the sandbox that was asked for; proven to isolate before it is handed out."""
     if choice.sandbox not in SANDBOXES:
         raise UsageError(plugins.unknown("sandbox", choice.sandbox, SANDBOXES), where="--sandbox")
-    provider = kinds.make(choice.sandbox, store, ROOT / "toolchains", choice.environ, say, choice.name or "")
+    toolchains = ROOT / "toolchains"
+    provider = kinds.make(
+        choice.sandbox, store, toolchains, choice.environ, say, run=choice.name or "", runtime=choice.runtime
+    )
     limits = prove(provider, toolchain)
     return SandboxLab(provider, Services(provider, store, toolchain), limits)
 
@@ -225,6 +230,7 @@ def manifest(
         created=now.isoformat(timespec="seconds"),
         order_seed=choice.seed,
         sandbox=lab.provider.kind,
+        runtime=choice.runtime,
         limits_applied=lab.limits_applied,
         budget_usd=choice.budget_usd,
         price_date=PriceTable.load(choice.prices).date,

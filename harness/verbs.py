@@ -111,7 +111,9 @@ def verify(parsed: argparse.Namespace) -> int:
     """`harness verify`: a stored verdict once more, from the sealed snapshot; no agent, no model, no key."""
     folder = resolve_run(_results(parsed), parsed.run)
     planned, stored = again.find(folder, parsed.trial)
-    choice = compose.Choice(tasks=compose.places(folder, planned.task), sandbox=folder.manifest.sandbox)
+    manifest = folder.manifest
+    tasks = compose.places(folder, planned.task)
+    choice = compose.Choice(tasks=tasks, sandbox=manifest.sandbox, runtime=manifest.runtime)
     bundle = compose.chosen(choice)[1][0]
     toolchain = bundle.task.file.toolchain
     lab = compose.make_lab(choice, compose.make_store(choice, Progress(sys.stderr).say), toolchain)
@@ -294,6 +296,7 @@ def chosen_by(parsed: argparse.Namespace) -> compose.Choice:
         agents=parsed.agents,
         repeats=parsed.repeats or (matrix.repeats if matrix else None) or 1,
         sandbox=parsed.sandbox,
+        runtime=parsed.runtime,
         results=_results(parsed),
         name=parsed.name,
         jobs=parsed.jobs,
@@ -362,6 +365,7 @@ def _pinned(parsed: argparse.Namespace, folder: RunFolder, progress: Progress) -
         results=_results(parsed),
         jobs=parsed.jobs,
         sandbox=manifest.sandbox,
+        runtime=manifest.runtime,
         prompt=compose.kept_prompt(folder, manifest.arms[0]),
         prices=folder.root / PRICES if (folder.root / PRICES).exists() else None,
         budget_usd=getattr(parsed, "budget", None) or manifest.budget_usd,

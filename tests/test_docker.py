@@ -151,6 +151,13 @@ except OSError as e: print(n, e.strerror)
         )
         assert said == []
 
+    def test_it_has_the_runtime_that_was_asked_for(self, store: Store, toolchain: str, daemon: Engine) -> None:
+        named = kinds.make("docker", store, ROOT / "toolchains", os.environ, print, runtime="runc")
+        assert isinstance(named, Docker)
+        with opened(named, toolchain), daemon.calls("look") as client:
+            (container,) = mine(daemon)
+            assert client.inspect_container(container["Id"])["HostConfig"]["Runtime"] == "runc"
+
     def test_its_labels_say_whose_it_is(self, provider: Docker, store: Store, toolchain: str, daemon: Engine) -> None:
         lab = SandboxLab(provider, Services(provider, store, toolchain)).labelled("a-trial")
         with lab.services(("postgres",)), lab.sandbox(SandboxSpec(role="judge", toolchain=toolchain)):
@@ -351,6 +358,17 @@ def test_a_daemon_that_is_fit_is_taken() -> None:
     with a_daemon() as environ:
         facts = Engine(environ).facts
     assert (facts.api, facts.limits["memory"], facts.seccomp, facts.rootless) == ("1.41", True, True, False)
+
+
+def test_a_runtime_that_the_daemon_has_not_is_refused(store: Store) -> None:
+    with a_daemon(Runtimes={"runc": {}}) as environ:
+        engine = Engine(environ)
+        engine.check_runtime("runc")
+        engine.check_runtime("")
+        with pytest.raises(UsageError, match="no runtime runsc, only runc"):
+            kinds.make("auto", store, ROOT / "toolchains", environ, print, runtime="runsc")
+    with pytest.raises(UsageError, match="only containers"):
+        kinds.make("bubblewrap", store, ROOT / "toolchains", {}, print, runtime="runsc")
 
 
 def test_an_old_daemon_is_refused_with_its_version() -> None:

@@ -56,6 +56,8 @@ class RunManifest(Record):
     order_seed: int
     sandbox: str
     """Kind of sandbox that the run uses; never changed on the way."""
+    runtime: str = ""
+    """Runtime of its containers, where another than the engine's own was asked for (`runsc` is gVisor)."""
     limits_applied: Mapping[str, str] = {}
     """Limit of a sandbox -> how this machine keeps it (`cgroup v1`, `rlimit`, `watched`, ...)."""
     attempts: int = 2

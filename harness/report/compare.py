@@ -217,7 +217,7 @@ def conditions(side: Side) -> dict[str, str]:
     """What has to be alike before two arms may be ranked, by name."""
     manifest = side.manifest
     found = {
-        "sandbox": manifest.sandbox,
+        "sandbox": f"{manifest.sandbox} {manifest.runtime}".rstrip(),
         "sandbox's limits": ", ".join(f"{name} by {how}" for name, how in sorted(manifest.limits_applied.items())),
         "kick-off message": manifest.kickoff_digest[:SHORT],
         "graders and rulebook": ", ".join(sorted(_graders(side))) or "none",

@@ -57,10 +57,11 @@ class Docker:
 
     kind = "docker"
 
-    def __init__(self, engine: Engine, images: Images, run: str = "") -> None:
+    def __init__(self, engine: Engine, images: Images, run: str = "", runtime: str = "") -> None:
         self._engine = engine
         self._images = images
         self._run = run
+        self._runtime = runtime
         self._lease = lease()
         self._janitor = ThreadPoolExecutor(1, thread_name_prefix="docker-janitor")
         self._janitor.submit(self._reap).result()
@@ -137,6 +138,7 @@ class Docker:
             limits |= {"nano_cpus": min(CPUS, facts.cpus) * 1_000_000_000}
         return HostConfig(
             version=facts.api,
+            runtime=self._runtime or None,
             network_mode="none",
             read_only=True,
             cap_drop=["ALL"],

@@ -45,6 +45,7 @@ class Facts:
     rootless: bool
     architecture: str
     driver: str
+    runtimes: tuple[str, ...]
 
 
 class Engine:
@@ -55,6 +56,15 @@ class Engine:
         self.address = environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
         self.facts = self._ask()
         self._check()
+
+    def check_runtime(self, name: str) -> None:
+        """`UsageError` when the engine has no runtime of this name; the empty name is its own."""
+        if name and name not in self.facts.runtimes:
+            raise UsageError(
+                f"the Docker daemon has no runtime {name}, only {', '.join(self.facts.runtimes) or 'its own'}",
+                where="--runtime",
+                mend='install it, name it under "runtimes" in the daemon\'s daemon.json, and restart the daemon',
+            )
 
     def client(self, seconds: float = CALL_S) -> Any:
         """A client whose calls end within `seconds`, or a little later; the caller closes it."""
@@ -99,6 +109,7 @@ class Engine:
             rootless="name=rootless" in options,
             architecture=said["Architecture"],
             driver=said["Driver"],
+            runtimes=tuple(sorted(said.get("Runtimes") or ())),
         )
 
     def _call(self, api: str, ask: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:

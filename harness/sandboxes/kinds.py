@@ -23,14 +23,27 @@ Say = Callable[[str], None]
 
 
 def make(
-    kind: str, store: Store, toolchains: Path, environ: Mapping[str, str], say: Say, run: str = ""
+    kind: str,
+    store: Store,
+    toolchains: Path,
+    environ: Mapping[str, str],
+    say: Say,
+    *,
+    run: str = "",
+    runtime: str = "",
 ) -> Docker | Bubblewrap:
-    """A provider of the kind that was asked for; `UsageError` where it cannot be had."""
+    """A provider of the kind that was asked for; `UsageError` where it cannot be had.
+
+    Who asks for a runtime asks for containers: no other kind stands in for them.
+    """
+    if kind == "bubblewrap" and runtime:
+        raise UsageError("only containers have a runtime", where="--runtime", mend="--sandbox docker, or no --runtime")
     if kind == "bubblewrap":
         return Bubblewrap(store)
-    if kind == "docker":
+    if kind == "docker" or runtime:
         engine = Engine(environ)
-        return Docker(engine, images(engine, store, toolchains, environ, say), run)
+        engine.check_runtime(runtime)
+        return Docker(engine, images(engine, store, toolchains, environ, say), run, runtime)
     try:
         engine = Engine(environ)
         found = images(engine, store, toolchains, environ, say)
