@@ -19,7 +19,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from conftest import KINDS, ROOT, answer, shell
@@ -331,8 +331,16 @@ class _Daemon(http.server.BaseHTTPRequestHandler):
         version = {"Version": "1.0", "ApiVersion": "1.41", "MinAPIVersion": "1.12"}
         info = {"NCPU": 1, "MemoryLimit": True, "PidsLimit": True, "CpuCfsQuota": True, "Architecture": "x86_64"}
         info |= {"Driver": "vfs", "SecurityOptions": ["name=seccomp,profile=default"]}
-        body = json.dumps({**version, **info, **self.said}).encode()
-        self.send_response(200)
+        self._answer(200, [] if "/containers/json" in self.path else {**version, **info, **self.said})
+
+    def do_POST(self) -> None:
+        """Its disk is full: nothing can be made."""
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self._answer(500, {"message": "open /var/lib/docker/tmp/x: no space left on device"})
+
+    def _answer(self, status: int, said: object) -> None:
+        body = json.dumps(said).encode()
+        self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -358,6 +366,21 @@ def test_a_daemon_that_is_fit_is_taken() -> None:
     with a_daemon() as environ:
         facts = Engine(environ).facts
     assert (facts.api, facts.limits["memory"], facts.seccomp, facts.rootless) == ("1.41", True, True, False)
+
+
+class _Image:
+    """An image that is there already."""
+
+    def image(self, toolchain: str, template: Path | None = None) -> str:
+        return "sha256:0"
+
+
+def test_a_daemon_whose_disk_is_full_fails_the_attempt_and_says_so() -> None:
+    with a_daemon() as environ:
+        provider = Docker(Engine(environ), cast(Images, _Image()))
+        with pytest.raises(Failure, match=r"start a container: .*no space left on device") as failed:
+            provider.open(SandboxSpec(role="agent", toolchain="any"), Deadline(10.0))
+    assert failed.value.cause is Cause.SANDBOX
 
 
 def test_a_runtime_that_the_daemon_has_not_is_refused(store: Store) -> None:
