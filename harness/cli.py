@@ -160,6 +160,18 @@ def _check_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     check.add_argument("--flaws", type=_positive, metavar="N", help="play only N flaws, others each day (default: all)")
     check.add_argument("--jobs", type=_positive, default=2, help="trials at once (default: 2)")
     check.set_defaults(verb=_check)
+    proof = verbs.add_parser(
+        "proof", help="prove that a task's checks are strong: mutants of its reference; keeps a record"
+    )
+    proof.add_argument("task", nargs="?", help="task id, or a folder of tasks kept elsewhere (default: all)")
+    proof.add_argument("--tasks", type=_tasks, default=(), metavar="A,B|DIR", help="several, as in harness run")
+    proof.add_argument("--mutants", type=_positive, default=90, help="viable mutants of the sample (default: 90)")
+    proof.add_argument(
+        "--replay", type=_positive, metavar="N", help="only play N of the killed mutants on record again"
+    )
+    proof.add_argument("--jobs", type=_positive, default=2, help="deliveries at once (default: 2)")
+    _tells(proof)
+    proof.set_defaults(verb=_proof)
 
 
 def _prompt_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -257,6 +269,12 @@ def _check(parsed: argparse.Namespace) -> int:
     from harness import verbs
 
     return verbs.check(parsed)
+
+
+def _proof(parsed: argparse.Namespace) -> int:
+    from harness import proving
+
+    return proving.proof(parsed)
 
 
 def _prompt(parsed: argparse.Namespace) -> int:

@@ -16,7 +16,7 @@ from pydantic import JsonValue
 from harness.core import plugins
 from harness.core.deadline import Deadline
 from harness.core.delivery import Delivery
-from harness.core.digest import digest, folder_digest, sha256
+from harness.core.digest import code_digest, digest, folder_digest, sha256
 from harness.core.errors import UsageError
 from harness.core.ports import Agent, Grader
 from harness.core.records import Limits
@@ -200,6 +200,17 @@ def graders() -> dict[str, Grader]:
 def graders_digest() -> str:
     """Digest of all grader code and data, and of what is installed where hidden checks run."""
     return digest([folder_digest(ROOT / "graders"), folder_digest(ROOT / "toolchains" / "judge")])
+
+
+def verdict_digest() -> str:
+    """Digest of what decides a hidden check: the stand, the judge and its testkit; rules and report checks left out."""
+    parts = [code_digest(ROOT / "graders", "first_failure"), folder_digest(ROOT / "graders" / "testkit")]
+    return digest([*parts, folder_digest(ROOT / "toolchains" / "judge")])
+
+
+def first_failure(first: Sequence[str]) -> Grader:
+    """The grader that ends at the first check that fails; `first`: ids of checks to try before the others."""
+    return cast(Grader, plugins.load(GRADERS, "first_failure")(first))
 
 
 def make_store(choice: Choice, say: Say) -> Store:

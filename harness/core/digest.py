@@ -6,8 +6,10 @@ depend on the machine, the path, the time or the order in which a file system li
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 from pydantic import BaseModel
@@ -50,3 +52,29 @@ def folder_digest(root: Path) -> str:
         for path in folder_files(root)
     ]
     return digest(manifest)
+
+
+def code_digest(root: Path, start: str) -> str:
+    """Digest of the module `start` of the package folder `root` and of every module of it that it imports, at depth."""
+    found: dict[str, str] = {}
+    todo = [start]
+    while todo:
+        name = todo.pop()
+        path = root / f"{name}.py"
+        if name in found or not path.is_file():
+            continue
+        content = path.read_bytes()
+        found[name] = sha256(content)
+        todo += _imported(root.name, ast.parse(content))
+    return digest(found)
+
+
+def _imported(package: str, tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module is not None:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        else:
+            continue
+        yield from (name.removeprefix(f"{package}.") for name in names if name.startswith(f"{package}."))
