@@ -1,8 +1,8 @@
 """S11: A key that one language lacks shows itself to every user of that language, and to no test in the other.
 
 Catalogues are files below a folder of locales that stand there once for each language (JSON, YAML, gettext). They are
-compared where the delivery changed one: keys that only some have, beyond those of the seed. Plural forms of one key are
-one key, because languages have different ones.
+compared where the delivery changed one: keys that only some have, beyond those of the seed. Forms of one key (by
+number, by gender, by both) are one key, because languages have different ones.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ from harness.core.records import Finding, Outcome, Place, Severity, Source, Tree
 
 _FOLDERS = frozenset({"locales", "locale", "i18n", "translations", "lang", "langs"})
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:[-_][A-Za-z]{2,4})?")
-_PLURAL = re.compile(r"[._](?:zero|one|two|few|many|other|plural|male|female|neuter)$")
+_FORM = re.compile(
+    r"(?:[._](?:zero|one|two|few|many|other|plural|male|female|masculine|feminine|neuter|neutral|common))+$"
+)
 _MAX_KEYS = 20_000
 _MAX_YAML = 100_000
 _MAX_TOLD = 5
@@ -32,6 +34,7 @@ _FR = '{"a": "A", "b": {"c": "C"}}'
 _REPO = {**BASE, "app/locales/en.json": _EN, "app/locales/fr.json": _FR}
 _ONE_OTHER = '{"n_one": "1", "n_other": "n", "m": {"one": "", "other": ""}}'
 _ONE_MANY_OTHER = '{"n_one": "1", "n_many": "", "n_other": "n", "m": {"one": "", "many": "", "other": ""}}'
+_GENDERED = '"sent": {"feminine": {"one": "", "other": ""}, "masculine": {"one": ""}}, "dear": {"neutral": ""}'
 _PO = 'msgid ""\nmsgstr ""\n"Language: fr\\n"\n\nmsgid "room.taken"\nmsgstr "Occupe"\n'
 
 
@@ -93,6 +96,18 @@ class S11:
                 files={
                     "app/locales/en.json": _ONE_OTHER,
                     "app/locales/fr.json": _ONE_MANY_OTHER,
+                },
+            ),
+            Outcome.PASS,
+            trap=True,
+        ),
+        Example(
+            "forms by gender and number in one language",
+            case(
+                base=_REPO,
+                files={
+                    "app/locales/en.json": '{"a": "A", "b": {"c": "C"}, "sent": "sent", "dear": {"female": "Ms"}}',
+                    "app/locales/fr.json": f'{{"a": "A", "b": {{"c": "C"}}, {_GENDERED}}}',
                 },
             ),
             Outcome.PASS,
@@ -167,7 +182,7 @@ def _keys(path: str, text: str | None) -> frozenset[str] | None:
         if path.endswith(".po"):
             return frozenset(_messages(text))
         data = json.loads(text) if path.endswith(".json") else yaml.safe_load(text)
-        return frozenset(_PLURAL.sub("", key) for key in _leaves(data))
+        return frozenset(_FORM.sub("", key) for key in _leaves(data))
     except (ValueError, yaml.YAMLError, RecursionError):
         return None
 
