@@ -100,7 +100,7 @@ def api_key(choice: Choice) -> str | None:
 
 def make_arms(choice: Choice, prompt: Prompt, bundles: Sequence[Bundle]) -> tuple[Arm, ...]:
     """The arms that were asked for; unknown agents are answered with the nearest name."""
-    known = plugins.names(PLAYERS)
+    known = players()
     agents = tuple(choice.agents) or (() if choice.model or choice.arms else DEFAULT_AGENTS)
     for agent in agents:
         if agent not in known:
@@ -120,9 +120,14 @@ def _asked(asked: ArmChoice, prompt: Prompt, bundles: Sequence[Bundle]) -> Arm:
     if model is None:
         raise UsageError("the prompt names no model", where=str(prompt.path), mend="give an exact model id")
     player = model.removeprefix(REFERENCE)
-    if _plays(model) and player not in plugins.names(PLAYERS):
-        raise UsageError(plugins.unknown("agent", player, plugins.names(PLAYERS)), where=f"arm {asked.name}")
+    if _plays(model) and player not in players():
+        raise UsageError(plugins.unknown("agent", player, players()), where=f"arm {asked.name}")
     return _arm(asked.name, model, prompt, _played(bundles) if _plays(model) else [], asked.limits)
+
+
+def players() -> list[str]:
+    """Names of the reference agents that there are."""
+    return [name.replace("_", "-") for name in plugins.names(PLAYERS)]
 
 
 def _plays(model: str) -> bool:
@@ -392,7 +397,8 @@ def workshop(
 
 def play(bundle: Bundle, arm: Arm) -> Sequence[Turn]:
     """The script of a reference agent on a task."""
-    player = cast(Player, plugins.load(PLAYERS, arm.model.removeprefix(REFERENCE))())
+    name = arm.model.removeprefix(REFERENCE).replace("-", "_")
+    player = cast(Player, plugins.load(PLAYERS, name)())
     return player.script(materials(bundle, bundle.solution))
 
 
@@ -408,6 +414,8 @@ def materials(bundle: Bundle, delivery: Delivery) -> Materials:
         delivery=delivery,
         seed_files=frozenset(bundle.seed),
         dishonest=bundle.flawed(bundle.task.file.dishonest_flaw),
+        openapi=bundle.openapi,
+        seed={path: content for path, (content, _) in bundle.seed.items()},
     )
 
 

@@ -25,7 +25,8 @@ from harness.core.records import Record
 from harness.core.task import CLAUSE, Clause, Operation, Task, TaskFile, clauses
 
 DOCUMENTS = ("contract.md", "specs.md")
-SEEN_FILES = ("task.toml", "contract.md", "contract.openapi.yaml", "specs.md")
+OPENAPI = "contract.openapi.yaml"
+SEEN_FILES = ("task.toml", "contract.md", OPENAPI, "specs.md")
 SEEN_FOLDERS = ("meta", "repo", "checks")
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 LOOSE_CLAUSE = re.compile(r"\[(?P<id>[CS]-\d+)\]")
@@ -54,6 +55,8 @@ class Bundle:
     flaws: Mapping[str, FlawFile]
     checks: Files
     """The hidden checks folder, relative to itself."""
+    openapi: str
+    """`contract.openapi.yaml`, which no agent gets."""
 
     def flawed(self, name: str) -> Delivery:
         """The reference delivery with the flaw `name` in it; `UsageError` for a name the task does not have."""
@@ -149,7 +152,7 @@ def load_task(root: Path) -> Bundle:
     task = Task(file, root, task_digest(root), contract, specs, known, operations)
     seed = _seed(task, repo, meta, wrong)
     wrong.stop()
-    return Bundle(task, seed, solution, alternatives, flaws, checks)
+    return Bundle(task, seed, solution, alternatives, flaws, checks, _text(root, OPENAPI, wrong))
 
 
 def task_digest(root: Path) -> str:
@@ -235,7 +238,7 @@ def _clause_mistake(clause: str, letter: str, first: int | None) -> str | None:
 
 
 def _operations(root: Path, wrong: _Mistakes) -> tuple[Operation, ...]:
-    name = "contract.openapi.yaml"
+    name = OPENAPI
     try:
         document: Any = yaml.safe_load(_text(root, name, wrong))
     except yaml.MarkedYAMLError as error:

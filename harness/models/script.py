@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import base64
 import shlex
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from pydantic import JsonValue
@@ -58,6 +58,10 @@ class Materials:
     """Paths of the workspace after set-up, relative to it."""
     dishonest: Delivery
     """A delivery with a contract flaw in it."""
+    openapi: str = ""
+    """The contract for machines, which no agent gets."""
+    seed: Mapping[str, bytes] = field(default_factory=dict)
+    """Contents of the workspace after set-up."""
 
 
 class Player(Protocol):

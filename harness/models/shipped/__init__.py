@@ -1,0 +1,1 @@
+"""Modules that deliveries of reference players carry: read as text and written into an app, never imported here."""
