@@ -1,0 +1,3 @@
+DROP INDEX ix_subscribers_language;
+
+ALTER TABLE subscribers DROP COLUMN gender;
