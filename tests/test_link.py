@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import socket
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
 
 import pytest
 from hypothesis import given
@@ -26,8 +29,10 @@ class Played:
 
     def __init__(self, *, ready: bool = True) -> None:
         inner, outer = os.pipe(), os.pipe()
-        self.stdin, self.stdout = os.fdopen(inner[1], "wb"), os.fdopen(outer[0], "rb")
+        self.stdin: IO[bytes] = os.fdopen(inner[1], "wb")
+        self.stdout: IO[bytes] = os.fdopen(outer[0], "rb")
         self._reads, self._writes = os.fdopen(inner[0], "rb"), os.fdopen(outer[1], "wb", buffering=0)
+        self.hands: socket.socket | None = None
         self._lock = threading.Lock()
         self.kills = 0
         self.limit: str | None = None
@@ -334,6 +339,73 @@ def test_a_connection_to_a_sandbox_that_has_ended_is_closed(played: tuple[Played
         told = body.receive()
     assert told == (CLOSE, 3, b"")
     box.close()
+
+
+class Handing(Played):
+    """A body that hands connections over."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hands, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._theirs.settimeout(5.0)
+
+    def hand_over(self, port: int) -> socket.socket:
+        """Give one end of a connection away; the other."""
+        mine, given = socket.socketpair()
+        mine.settimeout(5.0)
+        with given:
+            socket.send_fds(self._theirs, [json.dumps({"port": port}).encode()], [given.fileno()])
+        return mine
+
+    def handed(self) -> tuple[object, socket.socket]:
+        """(address, connection) of the next that is given to this runner."""
+        address, fds, _, _ = socket.recv_fds(self._theirs, 4096, 1)
+        return json.loads(address), socket.socket(fileno=fds[0])
+
+    def die(self) -> None:
+        super().die()
+        self._theirs.close()
+
+
+def open_hands(body: Played, relays: dict[int, object]) -> RunnerSandbox:
+    def listen() -> None:
+        for _ in relays:
+            ident, _ = body.request()
+            body.send(REPLY, ident, {})
+
+    with in_thread(listen):
+        return RunnerSandbox("played", body, relays, Deadline(5.0))  # type: ignore[arg-type]
+
+
+def test_a_connection_is_handed_from_one_runner_to_the_other() -> None:
+    far, body = Handing(), Handing()
+    peer = open_hands(far, {})
+    box = open_hands(body, {5432: lambda: (peer, Address(path="/run/db")), 80: broken, 81: unexpected})
+    for text in (b"one", b"two"):
+        with body.hand_over(5432) as mine:
+            address, theirs = far.handed()
+            with theirs:
+                theirs.sendall(text)
+            assert (address, mine.recv(99), mine.recv(99)) == ({"port": None, "path": "/run/db"}, text, b"")
+    for port in (80, 81):
+        with body.hand_over(port) as mine:
+            assert mine.recv(99) == b"", "nobody has it"
+    peer.close()
+    with body.hand_over(5432) as mine:
+        assert mine.recv(99) == b""
+    box.close()
+
+
+def test_closing_ends_the_way_of_connections_and_its_thread() -> None:
+    def held() -> tuple[int, int]:
+        return threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))
+
+    threads, files = held()
+    box = open_hands(Handing(), {80: broken})
+    assert threading.active_count() == threads + 2
+    box.close()
+    box.close()
+    assert held() == (threads, files)
 
 
 def test_closing_ends_the_thread_and_both_pipes() -> None:

@@ -862,9 +862,21 @@ server.serve_forever()
 """
 
 
-@pytest.fixture(scope="module")
-def pair(lab: SandboxLab, toolchain: str) -> Iterator[tuple[Sandbox, Sandbox]]:
+class Framed(Bubblewrap):
+    """Relays connections as docker does, whose sandboxes may be on another machine."""
+
+    hands_over = False
+
+
+@pytest.fixture(scope="module", params=["as it is", "framed"])
+def pair(
+    lab: SandboxLab, toolchain: str, store: Store, request: pytest.FixtureRequest
+) -> Iterator[tuple[Sandbox, Sandbox]]:
     """(client, server): an echo server behind port 7000 of the client, nothing behind 7001, a unix socket at 7002."""
+    if request.param == "framed":
+        if lab.provider.kind != "bubblewrap":
+            pytest.skip("it relays frames as it is")
+        lab = SandboxLab(Framed(store), lab.made)
     with lab.sandbox(SandboxSpec(role="judge", toolchain=toolchain)) as server:
         relays = {
             7000: lambda: (server, Address(port=7000)),
@@ -982,6 +994,54 @@ s = socket.create_server(("127.0.0.1", 7999)); print(1, flush=True); c, _ = s.ac
     assert server.start(["python", "-I", "-c", mortal]).read_line(Deadline(10.0)) == b"1"
     code = "import socket; s = socket.create_connection(('127.0.0.1', 7001), 9); s.sendall(b'x'); print(s.recv(9))"
     assert answer(client, code) == "b''"
+
+
+def test_a_reset_ends_the_connection_after_what_was_said_before_it(pair: tuple[Sandbox, Sandbox]) -> None:
+    client, server = pair
+    rude = """
+import socket, struct, time
+s = socket.create_server(("127.0.0.1", 7999)); print(1, flush=True); c, _ = s.accept(); c.sendall(b"last words")
+time.sleep(0.3); c.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)); c.close()
+"""
+    assert server.start(["python", "-I", "-c", rude]).read_line(Deadline(10.0)) == b"1"
+    code = """
+import socket, time
+s = socket.create_connection(("127.0.0.1", 7001), 9); time.sleep(1.0); said = s.recv(99)
+try: more = s.recv(99)
+except ConnectionError: more = b""
+print(said, more)
+"""
+    assert answer(client, code) == "b'last words' b''"
+
+
+def test_connections_that_ended_leave_nothing_open_in_either_runner(pair: tuple[Sandbox, Sandbox]) -> None:
+    runners = [runner_of(box) for box in pair]
+    code = """
+import socket
+for _ in range(100):
+    s = socket.create_connection(("127.0.0.1", 7000), 9); s.sendall(b"x"); s.recv(9); s.close()
+"""
+    answer(pair[0], code)
+    before = [open_in(pid) for pid in runners]
+    answer(pair[0], code)
+    assert until(lambda: [open_in(pid) for pid in runners] <= before)
+
+
+def runner_of(box: Sandbox) -> int:
+    """Process 1 as this machine numbers it."""
+    pid = getattr(box._body, "_pid", None)  # type: ignore[attr-defined]
+    if pid is None or os.geteuid() != 0:
+        pytest.skip("this runner's files cannot be looked at from here")
+    return int(pid)
+
+
+def open_in(pid: int) -> int:
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+
+
+def test_a_command_inherits_nothing_but_its_streams(shared: Sandbox) -> None:
+    code = "import os; print(sorted(int(fd) for fd in os.listdir('/proc/self/fd')))"
+    assert answer(shared, code) == "[0, 1, 2, 3]"
 
 
 @pytest.mark.parametrize("port", [7001, 7003])

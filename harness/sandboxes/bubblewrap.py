@@ -21,6 +21,7 @@ import os
 import secrets
 import select
 import signal
+import socket
 import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -90,6 +91,8 @@ class Bubblewrap:
     """Makes bubblewrap sandboxes."""
 
     kind = "bubblewrap"
+    hands_over = True
+    """Connections between its sandboxes are handed over whole; without it they are relayed, as between machines."""
 
     def __init__(self, store: Store, groups: Groups | None = None) -> None:
         sweep()
@@ -121,13 +124,16 @@ class Bubblewrap:
         group = self._groups.make(spec.memory_bytes, spec.processes)
         errors = os.fdopen(os.memfd_create("errors"), "w+b")
         read, write = os.pipe()
-        argv, fds = self._arguments(spec, toolchain, write)
+        hands, theirs = _hands() if self.hands_over else (None, None)
+        argv, fds = self._arguments(spec, toolchain, write, theirs)
         try:
             # It holds both ends: were the last reader gone, bubblewrap would end in the middle of its work.
             process = self._launcher.submit(_popen, argv, [*fds, read], errors).result()
         except OSError as error:
             os.close(read)
             errors.close()
+            if hands is not None:
+                hands.close()
             if group is not None:
                 group.remove()
             raise Failure(Cause.SANDBOX, f"start bubblewrap: {error.strerror}") from error
@@ -135,12 +141,14 @@ class Bubblewrap:
             for fd in fds:
                 os.close(fd)
         with os.fdopen(read, "rb") as info:
-            body = _Body(process, _process_1(info), errors, group, self._launcher)
+            body = _Body(process, _process_1(info), errors, group, self._launcher, hands)
         body.enter_group()
         return body
 
-    def _arguments(self, spec: SandboxSpec, toolchain: Toolchain, info: int) -> tuple[list[str], list[int]]:
-        fds: list[int] = [info]
+    def _arguments(
+        self, spec: SandboxSpec, toolchain: Toolchain, info: int, hands: int | None
+    ) -> tuple[list[str], list[int]]:
+        fds: list[int] = [info] if hands is None else [info, hands]
 
         def data(content: bytes) -> str:
             fd = os.memfd_create("data")
@@ -188,7 +196,7 @@ class Bubblewrap:
         for name, value in {**BASE_ENV, **spec.env}.items():
             argv += ["--setenv", name, value]
         argv += ["--seccomp", data(seccomp.program())]
-        config = {"witness": spec.role == "agent", "processes": spec.processes}
+        config = {"witness": spec.role == "agent", "processes": spec.processes, "hands": hands}
         argv += ["--", interpreter.binary, "-I", "-S", RUNNER, json.dumps(config)]
         return argv, fds
 
@@ -215,6 +223,12 @@ def _writable(disk: int) -> list[tuple[str, int]]:
         ("/run", small),
         ("/dev/shm", 256_000_000),
     ]
+
+
+def _hands() -> tuple[socket.socket, int]:
+    """Both ends of the way on which connections are handed over: the host's, and the descriptor of the sandbox's."""
+    hands, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    return hands, theirs.detach()
 
 
 def _popen(argv: list[str], fds: list[int], errors: IO[bytes]) -> subprocess.Popen[bytes]:
@@ -295,11 +309,13 @@ class _Body:
         errors: IO[bytes],
         group: Group | None,
         launcher: ThreadPoolExecutor,
+        hands: socket.socket | None,
     ) -> None:
         assert process.stdin is not None
         assert process.stdout is not None
         self.stdin = process.stdin
         self.stdout = process.stdout
+        self.hands = hands
         self._process = process
         self._pid = pid
         self._handle = None if pid is None else os.pidfd_open(pid)

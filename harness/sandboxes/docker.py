@@ -105,7 +105,8 @@ class Docker:
 
     def _config(self, image: str, spec: SandboxSpec, client: Any) -> dict[str, Any]:
         grouped = self._engine.facts.limits["pids"]
-        config = {"witness": spec.role == "agent", "processes": MANY if grouped else spec.processes}
+        processes = MANY if grouped else spec.processes
+        config = {"witness": spec.role == "agent", "processes": processes, "hands": None}
         whose = {"run": self._run, "trial": spec.trial, "role": spec.role}
         labels = {LEASE: self._lease} | {f"{OWNER}.{name}": value for name, value in whose.items()}
         return cast(
@@ -284,6 +285,7 @@ class _Body:
         self._output = _Output(self._wire)
         self.stdin = cast(IO[bytes], _Input(self._wire))
         self.stdout = cast(IO[bytes], io.BufferedReader(self._output, 1 << 18))
+        self.hands: socket.socket | None = None
         self._lock = threading.Lock()
         self._killed = False
         self._over_limit: str | None = None

@@ -4,6 +4,9 @@ A sandbox module only has to start process 1 somewhere and hand it over as a `Bo
 thread reads frames; writers share a lock. Relayed frames go straight from one runner to the other, and each relayed
 connection has a window, so a peer that stops reading stops its sender instead of filling the host. No runner ever stops
 reading, so a thread that writes to one cannot wait for long.
+
+Where runners share this machine, a connection is handed over instead of relayed: the host looks its end up and passes
+the open socket on, and nothing that goes through it comes by here.
 """
 
 from __future__ import annotations
@@ -11,7 +14,9 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+import os
 import queue
+import socket
 import struct
 import threading
 import time
@@ -44,6 +49,8 @@ class Body(Protocol):
 
     stdin: IO[bytes]
     stdout: IO[bytes]
+    hands: socket.socket | None
+    """Where whole connections are handed over, one a message; None where process 1 may be on another machine."""
 
     def kill(self) -> None:
         """End it and everything in it, and wait until that is so; may be called again, from any thread."""
@@ -85,6 +92,11 @@ class RunnerSandbox:
         self._lost = threading.Event()
         self._closed = False
         self._over_limit: str | None = None
+        self._hands = body.hands
+        self._hands_lock = threading.Lock()
+        self._hander = threading.Thread(target=self._hand_over, name=f"{kind}-hands", daemon=True)
+        if self._hands is not None and relays:
+            self._hander.start()
         self._reader = threading.Thread(target=self._read, name=f"{kind}-link", daemon=True)
         self._reader.start()
         try:
@@ -197,6 +209,7 @@ class RunnerSandbox:
             self._closed = True
             self._body.kill()
             self._reader.join(timeout=10.0)
+            self._drop_hands()
             for stream in (self._body.stdin, self._body.stdout):
                 with contextlib.suppress(OSError):
                     stream.close()
@@ -288,22 +301,65 @@ class RunnerSandbox:
         self._routes.pop(channel, None)
         self._forward(CLOSE, channel, b"")
 
-    def _accept(self, channel: int, port: int) -> None:
+    def _target(self, port: int) -> tuple[RunnerSandbox, bytes] | None:
+        """The sandbox behind a port and the address in there; None while it cannot be had."""
         try:
             peer, address = self._relays[port]()
         except Exception:
             # Whoever looks the address up has its own way to tell; here a thread serves the whole sandbox.
-            self._drop(channel)
-            return
+            return None
         if not isinstance(peer, RunnerSandbox):
             raise TypeError("relays join runner sandboxes only")
+        return peer, json.dumps({"port": address.port, "path": address.path}).encode()
+
+    def _accept(self, channel: int, port: int) -> None:
+        target = self._target(port)
+        if target is None:
+            self._drop(channel)
+            return
+        peer, request = target
         other = next(peer._channels)
         self._routes[channel] = (peer, other)
         peer._routes[other] = (self, channel)
-        request = json.dumps({"port": address.port, "path": address.path}).encode()
         if not peer._forward(OPEN, other, request) or peer._lost.is_set():
             peer._routes.pop(other, None)
             self._drop(channel)
+
+    # --- connections that are handed over
+
+    def _hand_over(self) -> None:
+        """Pass on what the runner accepts until it ends; a connection that nobody takes ends here."""
+        assert self._hands is not None
+        while True:
+            try:
+                message, fds, _, _ = socket.recv_fds(self._hands, CHUNK, 1, socket.MSG_CMSG_CLOEXEC)
+            except OSError:
+                return
+            if not message:
+                return
+            try:
+                target = self._target(json.loads(message)["port"])
+                if target is not None:
+                    target[0]._take(target[1], fds)
+            finally:
+                for fd in fds:
+                    os.close(fd)
+
+    def _take(self, address: bytes, fds: list[int]) -> None:
+        """Give connections to this sandbox's runner; a sandbox that has ended takes none."""
+        with self._hands_lock, contextlib.suppress(OSError):
+            if self._hands is not None:
+                socket.send_fds(self._hands, [address], fds)
+
+    def _drop_hands(self) -> None:
+        if self._hands is None:
+            return
+        with contextlib.suppress(OSError):
+            self._hands.shutdown(socket.SHUT_RDWR)
+        if self._hander.is_alive():
+            self._hander.join(timeout=10.0)
+        with self._hands_lock:
+            self._hands.close()
 
     def _next(self, inbox: _Inbox, deadline: Deadline, doing: str) -> _Frame:
         try:

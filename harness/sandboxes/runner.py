@@ -5,6 +5,10 @@ connections, so a sandbox needs no network and no host path, and the same code s
 daemon. Being process 1 it reaps orphans, cannot be killed from inside its pid namespace, and can kill everything else
 at a deadline. It is not dumpable, so that a process of the same uid can neither trace it nor open its file descriptors.
 
+Where host and sandboxes share a machine, connections are not relayed but handed over: whoever accepts one gives it away
+whole, through the host, to the runner of the sandbox it is meant for, which carries it to its end there. What goes
+through it then passes one process instead of three. Only runners ever hold a connection of another sandbox.
+
 Every command inherits its own number as its limit on message queues. Anybody may lower that limit and nobody here may
 raise it, so what a command started can be told whatever it did to its session, its parents or its environment.
 
@@ -16,6 +20,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
+import functools
 import json
 import os
 import resource
@@ -49,6 +54,8 @@ STRIDE = 50
 """Steps of a long answer between two looks at everything else."""
 DRAINS_MOST = 256
 LINKS_MOST = 1024
+HANDED_MOST = 4096
+"""Bytes of an address that comes with a connection."""
 SAMPLE_S = 0.04
 LINGER_S = 0.5
 """How long a process may take to end after its command."""
@@ -134,6 +141,72 @@ class Link:
         self.peer_closed = False
 
 
+class Pair:
+    """A connection of another sandbox that was handed in whole, and the connection in here that it is carried to."""
+
+    def __init__(self, handed: socket.socket, dialled: socket.socket) -> None:
+        self.socks = (handed, dialled)
+        self.buffers = (bytearray(), bytearray())
+        """What each is still to get."""
+        self.ended = [False, False]
+        """Nothing more comes from it."""
+        self.gone = [False, False]
+        """It takes nothing more either."""
+        self.shut = [False, False]
+        """It was told that nothing more will come."""
+        self.events = [0, 0]
+        """What each is watched for."""
+        self.connecting = True
+
+    def done(self) -> bool:
+        """Whether all that came in either way has gone out, and nothing more will come."""
+        return all(self.gone[1 - side] or (self.ended[side] and not self.buffers[1 - side]) for side in (0, 1))
+
+    def wanted(self, side: int) -> int:
+        """What one of them is to be watched for."""
+        events = 0
+        if not self.connecting and not self.ended[side] and len(self.buffers[1 - side]) < WINDOW:
+            events |= selectors.EVENT_READ
+        if self.buffers[side] or (self.connecting and side):
+            events |= selectors.EVENT_WRITE
+        return events
+
+    def read(self, side: int) -> None:
+        """Take what one of them has to say."""
+        if self.ended[side] or len(self.buffers[1 - side]) >= WINDOW:
+            return
+        try:
+            data = self.socks[side].recv(CHUNK)
+        except BlockingIOError:
+            return
+        except OSError:
+            self.lose(side)
+            return
+        if data:
+            self.buffers[1 - side].extend(data)
+        else:
+            self.ended[side] = True
+
+    def write(self, side: int) -> None:
+        """Tell one of them what the other said, and that it is silent now."""
+        buffer = self.buffers[side]
+        try:
+            while buffer:
+                del buffer[: self.socks[side].send(buffer)]
+            if self.ended[1 - side] and not self.shut[side] and not self.gone[side]:
+                self.shut[side] = True
+                self.socks[side].shutdown(socket.SHUT_WR)
+        except BlockingIOError:
+            return
+        except OSError:
+            self.lose(side)
+
+    def lose(self, side: int) -> None:
+        """One of them is no more."""
+        self.ended[side] = self.gone[side] = True
+        self.buffers[side].clear()
+
+
 class Runner:
     """The event loop and everything it answers."""
 
@@ -144,7 +217,11 @@ class Runner:
         self.commands: dict[int, Command] = {}
         self.pids: dict[int, Command] = {}
         self.links: dict[int, Link] = {}
-        self.dials: dict[int, tuple[str, float]] = {}
+        self.pairs: set[Pair] = set()
+        self.hands: socket.socket | None = None
+        self.handing: list[tuple[int, socket.socket]] = []
+        self.dials: dict[socket.socket, tuple[str, float, Callable[[int], None]]] = {}
+        """What is to be connected to which unix socket, until when, and who is told how it went."""
         self.listeners: dict[socket.socket, int] = {}
         self.drains: dict[int, BinaryIO] = {}
         self.jobs: list[Generator[None]] = []
@@ -158,6 +235,11 @@ class Runner:
         self.witness = Witness(self.own_inodes) if config["witness"] else None
         self.next_sample = 0.0
         self.crowded = False
+        if config["hands"] is not None:
+            self.hands = socket.socket(fileno=config["hands"])
+            self.hands.setblocking(False)
+            self.hands.set_inheritable(False)
+            self.selector.register(self.hands, selectors.EVENT_READ, self.use_hands)
 
     # --- frames
 
@@ -602,47 +684,131 @@ class Runner:
             sock, _ = listener.accept()
         except OSError:
             return
-        if len(self.links) >= LINKS_MOST:
+        if len(self.links) + len(self.handing) >= LINKS_MOST:
             sock.close()
             return
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self.hands is not None:
+            self.handing.append((self.listeners[listener], sock))
+            self.use_hands()
+            return
         channel = self.next_channel
         self.next_channel += 2
         self.links[channel] = Link(channel, sock)
         self.send(OPEN, channel, json.dumps({"port": self.listeners[listener]}).encode())
 
     def dial(self, channel: int, address: dict[str, Any]) -> None:
-        over_tcp = address["port"] is not None
-        sock = socket.socket(socket.AF_INET if over_tcp else socket.AF_UNIX, socket.SOCK_STREAM)
-        sock.setblocking(False)
-        link = Link(channel, sock)
+        link = Link(channel, dialling(address))
         link.connecting = True
         self.links[channel] = link
-        if over_tcp:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            code = sock.connect_ex(("127.0.0.1", address["port"]))
-            if code not in (0, errno.EINPROGRESS):
-                self.close(link)
-        else:
-            self.dials[channel] = (address["path"], time.monotonic() + DIAL_S)
+        self.connect(link.sock, address, lambda code: self.close(link) if code else self.turn(link))
+
+    def connect(self, sock: socket.socket, address: dict[str, Any], told: Callable[[int], None]) -> None:
+        """Begin to connect; `told` gets 0 or the error, unless the connection is on its way and will be writable."""
+        if address["port"] is None:
+            self.dials[sock] = (address["path"], time.monotonic() + DIAL_S, told)
             self.redial()
+            return
+        code = sock.connect_ex(("127.0.0.1", address["port"]))
+        if code != errno.EINPROGRESS:
+            told(code)
 
     def redial(self) -> None:
         """Try unix sockets again whose backlog was full: unlike TCP, the kernel does not wait for them."""
-        for channel, (path, end) in list(self.dials.items()):
-            link = self.links.get(channel)
-            code = errno.EBADF if link is None else link.sock.connect_ex(path)
+        for sock, (path, end, told) in list(self.dials.items()):
+            code = sock.connect_ex(path)
             if code == errno.EAGAIN and time.monotonic() < end:
                 continue
-            del self.dials[channel]
-            if link is not None and code:
-                self.close(link)
-            elif link is not None:
-                self.turn(link)
+            del self.dials[sock]
+            told(code)
+
+    # --- connections that are handed over
+
+    def use_hands(self) -> None:
+        """Give away what was accepted here, as far as the host takes it, and take what is given."""
+        assert self.hands is not None
+        while self.handing:
+            port, sock = self.handing[0]
+            try:
+                socket.send_fds(self.hands, [json.dumps({"port": port}).encode()], [sock.fileno()])
+            except BlockingIOError:
+                break
+            except OSError:
+                pass  # Whoever connected sees the connection end.
+            self.handing.pop(0)
+            sock.close()
+        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if self.handing else 0)
+        if self.selector.get_key(self.hands).events != events:
+            self.selector.modify(self.hands, events, self.use_hands)
+        self.take_handed()
+
+    def take_handed(self) -> None:
+        assert self.hands is not None
+        try:
+            address, fds, _, _ = socket.recv_fds(self.hands, HANDED_MOST, 1, socket.MSG_CMSG_CLOEXEC)
+        except BlockingIOError:
+            return
+        except OSError:
+            address = b""
+        if not address:
+            os._exit(0)
+        for fd in fds:
+            handed = socket.socket(fileno=fd)
+            if len(self.pairs) >= LINKS_MOST:
+                handed.close()
+            else:
+                handed.setblocking(False)
+                self.join(handed, json.loads(address))
+
+    def join(self, handed: socket.socket, address: dict[str, Any]) -> None:
+        """Carry a connection of another sandbox to an address in here."""
+        pair = Pair(handed, dialling(address))
+        self.pairs.add(pair)
+        self.connect(pair.socks[1], address, lambda code: self.part(pair) if code else self.carry(pair, 1))
+        if pair in self.pairs and address["port"] is not None:
+            self.watch_pair(pair)
+
+    def carry(self, pair: Pair, side: int) -> None:
+        """One of the two can say or take something."""
+        if pair.connecting:
+            pair.connecting = False
+            if pair.socks[1].getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+                self.part(pair)
+                return
+        pair.read(side)
+        pair.write(1 - side)
+        pair.write(side)
+        if pair.done():
+            self.part(pair)
+        else:
+            self.watch_pair(pair)
+
+    def watch_pair(self, pair: Pair) -> None:
+        for side, sock in enumerate(pair.socks):
+            before, events = pair.events[side], pair.wanted(side)
+            if events == before:
+                continue
+            pair.events[side] = events
+            if not events:
+                self.selector.unregister(sock)
+            elif before:
+                self.selector.modify(sock, events, self.selector.get_key(sock).data)
+            else:
+                self.selector.register(sock, events, functools.partial(self.carry, pair, side))
+
+    def part(self, pair: Pair) -> None:
+        self.pairs.discard(pair)
+        self.dials.pop(pair.socks[1], None)
+        for side, sock in enumerate(pair.socks):
+            if pair.events[side]:
+                self.selector.unregister(sock)
+            sock.close()
+
+    # --- connections that are relayed
 
     def watch(self, link: Link) -> None:
-        if link.channel in self.dials:
+        if link.sock in self.dials:
             return
         events = 0
         if not link.connecting and not link.read_ended and link.credit > 0 and not self.congested():
@@ -709,7 +875,7 @@ class Runner:
     def close(self, link: Link) -> None:
         if self.links.pop(link.channel, None) is None:
             return
-        self.dials.pop(link.channel, None)
+        self.dials.pop(link.sock, None)
         if self.watched(link.sock.fileno()):
             self.selector.unregister(link.sock)
         link.sock.close()
@@ -1112,8 +1278,28 @@ def limit(name: int, most: int) -> None:
     resource.setrlimit(name, (most, most))
 
 
+def dialling(address: dict[str, Any]) -> socket.socket:
+    """A socket that can be connected to the address, which is a loopback port or a path."""
+    if address["port"] is None:
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    else:
+        sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setblocking(False)
+    return sock
+
+
+def close_others(kept: int | None) -> None:
+    """Close what whoever started this process left open, standard streams and `kept` aside."""
+    for fd in numeric(os.listdir("/proc/self/fd")):
+        if fd > 2 and fd != kept:
+            with contextlib.suppress(OSError):
+                os.close(fd)
+
+
 def main(config: dict[str, Any]) -> NoReturn:
     """Serve the host until it hangs up."""
+    close_others(config["hands"])
     limit(resource.RLIMIT_NPROC, config["processes"])
     limit(resource.RLIMIT_NOFILE, 4096)
     limit(resource.RLIMIT_FSIZE, 2_000_000_000)
