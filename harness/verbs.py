@@ -33,10 +33,9 @@ from harness.run.session import Session
 from harness.run.solve import kickoff_digest
 from harness.store import journal, overrides, recover
 from harness.store.layout import RunFolder, hold, locked, resolve_run
-from harness.store.log import RunLog
+from harness.store.log import LOG, RunLog
 
 OK, OFF, BUDGET, INTERRUPTED = 0, 1, 4, 130
-LOG = "log.jsonl"
 PRICES = "prices.toml"
 """Prices stay with the run, so that a resumed one goes on counting in the same money."""
 

@@ -7,6 +7,7 @@ and not a run.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import io
 import json
@@ -18,17 +19,26 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Annotated, Self, TypeVar
+from typing import Annotated, BinaryIO, Self, TypeVar
 
 from pydantic import Field, JsonValue, TypeAdapter, ValidationError
 
+from harness.core.errors import UsageError
 from harness.core.records import SCHEMA_VERSION
 from harness.core.runs import AttemptLine, JournalLine, VerdictLine
 from harness.core.transcript import Event, EventKind
-from harness.store.layout import json_bytes, write_all, writing
+from harness.store import index
+from harness.store.layout import json_bytes, write_all, write_atomic, writing
+from harness.store.log import LOG, RunLog
 
 _LINES: TypeAdapter[JournalLine] = TypeAdapter(Annotated[JournalLine, Field(discriminator="type")])
 _EVENTS: TypeAdapter[Event] = TypeAdapter(Event)
+INDEX = ".index"
+"""Ends the name of the index beside a journal."""
+PIECE = 20_000
+"""Lines of a piece of an index."""
+WORTH_AN_INDEX = 1_000_000
+"""Bytes; fewer are read sooner than an index of them is written."""
 LineT = TypeVar("LineT", bound=Event | AttemptLine | VerdictLine)
 
 
@@ -72,20 +82,79 @@ class Journal:
         self.close()
 
 
-def read(path: Path) -> tuple[list[JournalLine], list[Damage]]:
-    """Lines of a journal in order; a torn last line is what a killed writer leaves and is no damage."""
+def read(path: Path, *, worth: int = WORTH_AN_INDEX, piece: int = PIECE) -> tuple[list[JournalLine], list[Damage]]:
+    """Lines of a journal in order; a torn last line is what a killed writer leaves and is no damage.
+
+    Whole lines of at least `worth` bytes that no index holds yet are put into one, `piece` lines at a time.
+    """
     if not path.exists():
         return [], []
-    with path.open("rb") as file:
-        found = _parse(path, _whole_lines(file), _LINES)
+    with path.open("rb") as file, _no_sweeps():
+        found = _Read(path)
+        kept = _indexed(found, file)
+        if os.fstat(file.fileno()).st_size - file.tell() >= worth:
+            _extend(found, file, kept, piece)
+        found.texts(text for text in file if text.endswith(b"\n") or _whole(text))
     # They live as long as the command does: no sweep needs to look at them.
     gc.freeze()
-    return found
+    return found.lines, found.damages
 
 
-def _whole_lines(file: Iterable[bytes]) -> Iterator[bytes]:
-    """Line by line, so that a large journal is never in memory twice; a torn last line is left out."""
-    return (text for text in file if text.endswith(b"\n") or _whole(text))
+class _Read:
+    """What a journal says, as far as it was read."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.lines: list[JournalLine] = []
+        self.damages: list[Damage] = []
+        self.count = 0
+
+    def piece(self, piece: index.Piece) -> None:
+        self.lines += piece.found
+        self.damages += [Damage(self.path, self.count + number, reason) for number, reason in piece.damages]
+        self.count += piece.lines
+
+    def texts(self, texts: Iterable[bytes]) -> None:
+        found, damages = _parse(self.path, texts, _LINES, self.count + 1)
+        self.lines += found
+        self.damages += damages
+
+
+def _indexed(found: _Read, file: BinaryIO) -> bytes:
+    """Take over what the index knows of the journal, and move `file` behind it; that part of the index."""
+    with contextlib.suppress(OSError), found.path.with_suffix(INDEX).open("rb") as known:
+        for piece in index.pieces(known, file):
+            found.piece(piece)
+        end = known.tell()
+        known.seek(0)
+        return known.read(end)
+    return b""
+
+
+def _extend(found: _Read, file: BinaryIO, kept: bytes, piece: int) -> None:
+    """Read whole lines to the end and put them into the index, a piece at a time, so that little is in memory twice."""
+    first, made = found.count, [kept]
+    for columns in _columns(file, piece):
+        made.append(columns.data())
+        found.piece(index.decoded(made[-1].partition(b"\n")[2], columns.lines))
+    folder, log = found.path.parent, RunLog()
+    # Whoever may read a run need not be allowed to write beside it.
+    with contextlib.suppress(OSError, UsageError):
+        write_atomic(found.path.with_suffix(INDEX), b"".join(made))
+        with log.opened(folder / LOG):
+            log.write("index", {"journal": found.path.name, "held": first, "added": found.count - first})
+
+
+def _columns(file: BinaryIO, piece: int) -> Iterator[index.Columns]:
+    columns = index.Columns()
+    while (text := file.readline()).endswith(b"\n"):
+        columns.add(text, _said(text, _LINES))
+        if columns.lines == piece:
+            yield columns
+            columns = index.Columns()
+    file.seek(-len(text), os.SEEK_CUR)
+    if columns.lines:
+        yield columns
 
 
 def _mend_tail(path: Path) -> None:
@@ -151,24 +220,32 @@ def read_events(path: Path) -> tuple[list[Event], list[Damage]]:
     return _parse(path, io.BytesIO(path.read_bytes()), _EVENTS)
 
 
-def _parse(path: Path, texts: Iterable[bytes], adapter: TypeAdapter[LineT]) -> tuple[list[LineT], list[Damage]]:
+def _parse(
+    path: Path, texts: Iterable[bytes], adapter: TypeAdapter[LineT], first: int = 1
+) -> tuple[list[LineT], list[Damage]]:
     found: list[LineT] = []
     damages: list[Damage] = []
     with _no_sweeps():
-        for number, text in enumerate(texts, 1):
-            if text == b"\n":
-                continue
-            try:
-                line = adapter.validate_json(text)
-            except ValidationError as error:
-                damages.append(Damage(path, number, _reason(error)))
-                continue
-            if line.schema_version == SCHEMA_VERSION:
-                found.append(line)
-            else:
-                reason = f"schema version {line.schema_version}, this harness reads {SCHEMA_VERSION}"
-                damages.append(Damage(path, number, reason))
+        for number, text in enumerate(texts, first):
+            said = _said(text, adapter)
+            if isinstance(said, str):
+                damages.append(Damage(path, number, said))
+            elif said is not None:
+                found.append(said)
     return found, damages
+
+
+def _said(text: bytes, adapter: TypeAdapter[LineT]) -> LineT | str | None:
+    """What a line says; a text tells why it cannot be read."""
+    if text == b"\n":
+        return None
+    try:
+        line = adapter.validate_json(text)
+    except ValidationError as error:
+        return _reason(error)
+    if line.schema_version != SCHEMA_VERSION:
+        return f"schema version {line.schema_version}, this harness reads {SCHEMA_VERSION}"
+    return line
 
 
 @contextmanager

@@ -19,6 +19,8 @@ from pydantic import JsonValue
 from harness.core.records import SCHEMA_VERSION, Record
 from harness.store.layout import json_bytes, write_all, writing
 
+LOG = "log.jsonl"
+
 
 class LogLine(Record):
     """One line."""
