@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
@@ -28,8 +28,11 @@ from harness.gateway.serve import Gateway, Upstream
 from harness.load.matrix import ArmChoice
 from harness.load.prompts import Prompt, load_prompt
 from harness.load.tasks import Bundle, select
+from harness.models.partly import junior, mock
 from harness.models.script import Materials, Player, Turn, reference_script
 from harness.models.serve import PlayerServer
+from harness.prove.record import OPERATORS, SAMPLE, key, read_record
+from harness.prove.record import stale as left_over
 from harness.run.grade import Bench
 from harness.run.plan import Current, Owed, plan
 from harness.run.solve import Door, Trial, kickoff_digest
@@ -80,6 +83,8 @@ class Choice:
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
 
 
+JUNIORS = (30, 60, 90)
+"""Shares of the contract, in a hundred, that partial scores are held against."""
 DEFAULT_AGENTS = ("oracle", "noop", "careless", "dishonest")
 
 
@@ -209,13 +214,35 @@ def graders_digest() -> str:
 
 def verdict_digest() -> str:
     """Digest of what decides a hidden check: the stand, the judge and its testkit; rules and report checks left out."""
-    parts = [code_digest(ROOT / "graders", "first_failure"), folder_digest(ROOT / "graders" / "testkit")]
+    parts = [code_digest(ROOT / "graders", GRADERS, "first_failure"), folder_digest(ROOT / "graders" / "testkit")]
     return digest([*parts, folder_digest(ROOT / "toolchains" / "judge")])
 
 
 def first_failure(first: Sequence[str]) -> Grader:
     """The grader that ends at the first check that fails; `first`: ids of checks to try before the others."""
     return cast(Grader, plugins.load(GRADERS, "first_failure")(first))
+
+
+def proof_keys(bundle: Bundle, toolchain_digest: str) -> dict[str, str]:
+    """Digest of all that decides it, for each part of a task's record."""
+    root = bundle.task.root
+    subject = bundle.task.digest, folder_digest(root / "solution"), verdict_digest(), toolchain_digest
+    kept = [folder_digest(root / name) if (root / name).is_dir() else "" for name in ("alternatives", "flaws")]
+    models, code = ROOT / "harness" / "models", ROOT / "harness" / "prove" / "mutants.py"
+    return {
+        "checked": key(
+            subject, kept, graders_digest(), folder_digest(models), folder_digest(ROOT / "harness" / "agents")
+        ),
+        "mutation": key(subject, OPERATORS, SAMPLE, sha256(code.read_bytes())),
+        "partial": key(subject, code_digest(models, "harness.models", "partly"), folder_digest(models / "shipped")),
+        "flakes": key(subject),
+    }
+
+
+def stale(bundle: Bundle, store: Store) -> list[str]:
+    """Parts of a task's record that are missing or not of now."""
+    keys = proof_keys(bundle, store.digest(bundle.task.file.toolchain))
+    return left_over(read_record(bundle.task.root, bundle.task.id), keys)
 
 
 def make_store(choice: Choice, say: Say) -> Store:
@@ -405,6 +432,13 @@ def play(bundle: Bundle, arm: Arm) -> Sequence[Turn]:
 def play_delivery(bundle: Bundle, delivery: Delivery) -> Sequence[Turn]:
     """The script of a careful agent that leaves `delivery` behind."""
     return reference_script(bundle.task, delivery, frozenset(bundle.seed))
+
+
+def partly(bundle: Bundle) -> dict[str, Delivery]:
+    """Deliveries that keep a part of the contract, by the name of the reference agent that leaves them behind."""
+    given = bundle.task, bundle.openapi, bundle.solution, {path: content for path, (content, _) in bundle.seed.items()}
+    nothing = replace(bundle.solution, files={}, deleted=())
+    return {"noop": nothing, "mock": mock(*given), **{f"junior-{share}": junior(*given, share) for share in JUNIORS}}
 
 
 def materials(bundle: Bundle, delivery: Delivery) -> Materials:

@@ -1,57 +1,71 @@
 """`harness proof`: shows that a task's checks are strong, and keeps what it found beside the task.
 
-`harness check` plays whole agents; here deliveries are put straight onto the stand, because all that is asked is what
-the hidden checks say of them, and there are a hundred. What a record already holds for the digests of now is not run
-again, down to the single mutant.
+`harness check` plays whole agents; here most deliveries are put straight onto the stand, because all that is asked is
+what the hidden checks say of them, and there are a hundred. What a record already holds for the digests of now is not
+run again, down to the single mutant.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import cached_property
 
-from harness import compose
+from harness import compose, verbs
+from harness.core import plugins
 from harness.core.delivery import Delivery
-from harness.core.digest import folder_digest, sha256
-from harness.core.errors import Cause, UsageError, boundary
-from harness.core.ports import Case, Lab
+from harness.core.errors import Cause, Failure, UsageError, boundary
+from harness.core.ports import Case, Grader, Lab
 from harness.core.records import Evidence, Grade, Outcome, Transcript, Tree
+from harness.core.scores import clause_score, clause_shares
+from harness.load.prompts import Prompt
 from harness.load.tasks import Bundle, Files
 from harness.prove import mutants as mutating
 from harness.prove.mutants import Mutant
 from harness.prove.mutation import Answer, Mutation, Played, play
-from harness.prove.record import RECORD, ProofRecord, equivalents, key, read_record, record_bytes
+from harness.prove.record import (
+    OPERATORS,
+    RECORD,
+    SAMPLE,
+    Checked,
+    Flakes,
+    Partial,
+    ProofRecord,
+    Score,
+    equivalents,
+    read_record,
+    record_bytes,
+    stale,
+)
+from harness.prove.said import shortcomings, text
 from harness.report.progress import Progress
 from harness.run.check import rotation
 from harness.store.layout import write_atomic
 
 OK, OFF = 0, 1
-SEED = "1"
-"""Of the sample of mutants; another one is another sample."""
-KILLED = 0.85
-"""Share of the mutants that the checks have to kill."""
+REPEATS = 20
+"""Grades of the reference, each with another seed."""
+REFERENCES = 5
 
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Prover:
-    """One task with the lab that its deliveries are put on."""
+    """One task with what its deliveries are put on."""
 
     bundle: Bundle
+    prompt: Prompt
+    choice: compose.Choice
     lab: Lab
-    toolchain_digest: str
-    say: Say
-
-    @cached_property
-    def subject(self) -> tuple[str, ...]:
-        """Digests that every part of a record depends on."""
-        task = self.bundle.task
-        return task.digest, folder_digest(task.root / "solution"), compose.verdict_digest(), self.toolchain_digest
+    keys: Mapping[str, str]
+    mutants: int
+    """Viable ones that the sample has."""
+    progress: Progress
+    heard: Say
 
     def case(self, delivery: Delivery, seed: str) -> Case:
         """A delivery as graders get it, without an agent's doings."""
@@ -60,73 +74,186 @@ class Prover:
         evidence = Evidence(Transcript(), "", _tree(self.bundle.seed), final, None, None)
         return Case(self.bundle.task, evidence, lab=self.lab, seed=seed)
 
-    def mutants(self) -> list[Mutant]:
+    def grade(self, delivery: Delivery, seed: str, grader: Grader) -> Grade:
+        """What a grader that runs deliveries says of one; a sandbox that fails is tried once more."""
+        try:
+            return self._grade(delivery, seed, grader)
+        except Failure as failure:
+            if failure.cause is not Cause.SANDBOX:
+                raise
+            return self._grade(delivery, seed, grader)
+
+    def _grade(self, delivery: Delivery, seed: str, grader: Grader) -> Grade:
+        with boundary(Cause.GRADER, "proof"):
+            return grader.grade(self.case(delivery, seed))
+
+    def all_mutants(self) -> list[Mutant]:
         """Every mutant of the reference, in the order of the sample."""
         seed = {path: content for path, (content, _) in self.bundle.seed.items()}
         found = mutating.mutants(seed, self.bundle.solution.files, self.bundle.task.file.app.package)
-        return mutating.in_order(found, SEED)
+        return mutating.in_order(found, SAMPLE)
 
     def fate(self, mutant: Mutant, first: Sequence[str]) -> Answer:
-        """Put a mutant on the stand; `Failure` where judging went wrong."""
+        """What becomes of a mutant on the stand."""
         whole = self.bundle.solution
         delivery = replace(whole, files={**whole.files, mutant.path: mutant.content})
-        with boundary(Cause.GRADER, "first_failure"):
-            grade = compose.first_failure(first).grade(self.case(delivery, mutant.id))
-        answer = _answer(grade)
-        self.say(f"{self.bundle.task.id}: {mutant.path}:{mutant.line} {answer.fate} {answer.by}")
+        answer = _answer(self.grade(delivery, mutant.id, compose.first_failure(first)))
+        self.heard(f"{self.bundle.task.id}: {mutant.path}:{mutant.line} {answer.fate} {answer.by}")
         return answer
 
 
 def proof(parsed: argparse.Namespace) -> int:
-    """`harness proof`: 0, or 1 when something is off."""
+    """`harness proof`: 0, or 1 where a task is not proven strong."""
+    for part in parsed.parts:
+        if part not in PARTS:
+            raise UsageError(plugins.unknown("part of a record", part, PARTS), where="--parts")
     choice = compose.Choice(tasks=(*((parsed.task,) if parsed.task else ()), *parsed.tasks), jobs=parsed.jobs)
-    _, bundles = compose.chosen(choice)
-    progress = Progress(sys.stderr)
+    provers = _provers(choice, parsed, Progress(sys.stderr))
+    if parsed.replay:
+        proven = [replay(prover, parsed.replay) for prover in provers]
+    else:
+        proven = [_proven(prover, parsed.parts or tuple(PARTS)) for prover in provers]
+    return OK if all(proven) else OFF
+
+
+def _provers(choice: compose.Choice, parsed: argparse.Namespace, progress: Progress) -> list[Prover]:
+    prompt, bundles = compose.chosen(choice)
     store = compose.make_store(choice, progress.say)
+    keys = {each.task.id: compose.proof_keys(each, store.digest(each.task.file.toolchain)) for each in bundles}
+    left = {each.task.id: stale(read_record(each.task.root, each.task.id), keys[each.task.id]) for each in bundles}
+    bundles = verbs.due(bundles, left, parsed.due, datetime.now(UTC).toordinal())
     names = {bundle.task.file.toolchain for bundle in bundles}
     labs = {name: compose.make_lab(choice, store, name, progress.say) for name in names}
     heard = progress.say if parsed.verbose else _unheard
-    results = []
-    for bundle in bundles:
-        toolchain = bundle.task.file.toolchain
-        prover = Prover(bundle, labs[toolchain], store.digest(toolchain), heard)
-        results.append(replay(prover, parsed.replay) if parsed.replay else _prove(prover, parsed, progress.say))
-    return OK if all(results) else OFF
+    return [
+        Prover(
+            bundle,
+            prompt,
+            choice,
+            labs[bundle.task.file.toolchain],
+            keys[bundle.task.id],
+            parsed.mutants,
+            progress,
+            heard,
+        )
+        for bundle in bundles
+    ]
 
 
-def _prove(prover: Prover, parsed: argparse.Namespace, say: Say) -> bool:
+def _proven(prover: Prover, parts: Sequence[str]) -> bool:
     root, task = prover.bundle.task.root, prover.bundle.task.id
     record = read_record(root, task)
-    say(f"proof {task}: mutants")
-    found = mutation(prover, record, parsed.mutants, parsed.jobs, lambda part: _keep(prover, record, part))
+    for part in parts:
+        prover.progress.say(f"proof {task}: {part}")
+        record = PARTS[part](prover, record)
+        _keep(prover, record)
     listed = equivalents(root)
-    print(_mutation_text(task, found, listed))
-    score = found.score(listed)
-    return score is not None and score >= KILLED
+    off = shortcomings(record, listed, prover.keys)
+    print(text(record, listed, off))
+    return not off
 
 
-def _keep(prover: Prover, record: ProofRecord, part: Mutation) -> None:
-    kept = record.model_copy(update={"mutation": part})
-    write_atomic(prover.bundle.task.root / RECORD, record_bytes(kept))
+def _keep(prover: Prover, record: ProofRecord) -> None:
+    write_atomic(prover.bundle.task.root / RECORD, record_bytes(record))
 
 
-def mutation_key(prover: Prover, wanted: int) -> str:
-    """Digest of all that decides the mutants' fates."""
-    code = sha256((compose.ROOT / "harness" / "prove" / "mutants.py").read_bytes())
-    return key("mutation", *prover.subject, mutating.OPERATORS, code, SEED, wanted)
+# --- parts -------------------------------------------------------------------------------------------------------
 
 
-def mutation(prover: Prover, record: ProofRecord, wanted: int, jobs: int, keep: Callable[[Mutation], None]) -> Mutation:
+def _checked(prover: Prover, record: ProofRecord) -> ProofRecord:
+    digest = prover.keys["checked"]
+    if record.checked is not None and record.checked.digest == digest:
+        return record
+    bundle = prover.bundle
+    found = verbs.check_one(prover.choice, prover.prompt, bundle, sorted(bundle.flaws), REFERENCES, prover.progress)
+    if not found.ok:
+        print(found.text())
+    part = Checked(
+        digest=digest,
+        ok=found.ok,
+        checks=found.checks,
+        clauses=found.clauses,
+        floor=round(found.floor, 4),
+        deliveries=len(found.lines),
+    )
+    return record.model_copy(update={"checked": part})
+
+
+def _mutation(prover: Prover, record: ProofRecord) -> ProofRecord:
     """The mutants of the record where they are those of now, else played, from where an earlier run stopped."""
-    before, digest = record.mutation, mutation_key(prover, wanted)
+    before, digest = record.mutation, prover.keys["mutation"]
     same = before is not None and before.digest == digest
-    if before is not None and same and before.complete:
-        return before
-    ordered = prover.mutants()
-    empty = Mutation(digest=digest, operators=mutating.OPERATORS, seed=SEED, wanted=wanted, candidates=len(ordered))
+    wanted = max(prover.mutants, before.wanted if before is not None and same else 0)
+    if before is not None and same and before.model_copy(update={"wanted": wanted}).complete:
+        return record
+    ordered = prover.all_mutants()
+    empty = Mutation(digest=digest, operators=OPERATORS, seed=SAMPLE, wanted=wanted, candidates=len(ordered))
+    start = empty.model_copy(update={"played": before.played}) if before is not None and same else empty
+
+    def keep(part: Mutation) -> None:
+        _keep(prover, record.model_copy(update={"mutation": part}))
+
     hints = before.played if before is not None else ()
-    start = before if before is not None and same else empty
-    return play(start, ordered, prover.fate, workers=jobs, hints=hints, kept=keep)
+    found = play(start, ordered, prover.fate, workers=prover.choice.jobs, hints=hints, kept=keep)
+    return record.model_copy(update={"mutation": found})
+
+
+def _partial(prover: Prover, record: ProofRecord) -> ProofRecord:
+    digest = prover.keys["partial"]
+    if record.partial is not None and record.partial.digest == digest:
+        return record
+    clauses = [clause.id for clause in prover.bundle.task.clauses]
+    grader = compose.graders()["tests_passing"]
+
+    def shares(delivery: Delivery) -> dict[str, float]:
+        return clause_shares(clauses, prover.grade(delivery, "partial", grader))
+
+    deliveries = compose.partly(prover.bundle)
+    with ThreadPoolExecutor(prover.choice.jobs) as pool:
+        found = dict(zip(deliveries, pool.map(shares, deliveries.values()), strict=True))
+    scores = {name: _score(given, found["noop"]) for name, given in found.items()}
+    return record.model_copy(update={"partial": Partial(digest=digest, scores=scores)})
+
+
+def _score(shares: Mapping[str, float], floors: Mapping[str, float]) -> Score:
+    whole = sum(share == 1 for share in shares.values()) / len(shares)
+    rounded = {clause: round(share, 4) for clause, share in shares.items()}
+    return Score(clauses=rounded, mean=round(clause_score(shares, floors) or 0.0, 4), whole=round(whole, 4))
+
+
+def _flakes(prover: Prover, record: ProofRecord) -> ProofRecord:
+    digest = prover.keys["flakes"]
+    if record.flakes is not None and record.flakes.digest == digest:
+        return record
+    grader = compose.graders()["tests_passing"]
+
+    def outcomes(number: int) -> dict[str, str]:
+        grade = prover.grade(prover.bundle.solution, f"repeat {number}", grader)
+        return {check.id: check.outcome.value for check in grade.checks}
+
+    with ThreadPoolExecutor(prover.choice.jobs) as pool:
+        found = list(pool.map(outcomes, range(1, REPEATS + 1)))
+    flakes = [
+        f"{number} {check} {outcome}"
+        for number, given in enumerate(found, 1)
+        for check, outcome in sorted(given.items())
+        if outcome != Outcome.PASS
+    ]
+    answers = sum(len(given) for given in found)
+    part = Flakes(digest=digest, repeats=REPEATS, answers=answers, flakes=tuple(flakes))
+    return record.model_copy(update={"flakes": part})
+
+
+PARTS: Mapping[str, Callable[[Prover, ProofRecord], ProofRecord]] = {
+    "mutation": _mutation,
+    "partial": _partial,
+    "flakes": _flakes,
+    "checked": _checked,
+}
+"""In the order in which they are made: the longest part last."""
+
+
+# --- replay ------------------------------------------------------------------------------------------------------
 
 
 def replay(prover: Prover, count: int) -> bool:
@@ -136,23 +263,20 @@ def replay(prover: Prover, count: int) -> bool:
     if record.mutation is None:
         raise UsageError("no mutants on record", where=str(task.root / RECORD), mend=f"run `harness proof {task.id}`")
     killed = {one.id: one for one in record.mutation.played if one.fate == "killed"}
-    chosen = rotation(killed, count, datetime.now(UTC).toordinal())
-    now = {mutant.id: mutant for mutant in prover.mutants()}
-    off = [said for name in chosen if (said := _replayed(prover, killed[name], now.get(name)))]
-    print("\n".join([f"task {task.id}: {len(chosen)} killed mutants of the record replayed", *off]))
-    return not off
+    now = {mutant.id: mutant for mutant in prover.all_mutants()}
+    chosen = rotation(killed.keys() & now.keys(), count, datetime.now(UTC).toordinal())
+    with ThreadPoolExecutor(prover.choice.jobs) as pool:
+        answers = list(pool.map(lambda name: prover.fate(now[name], (killed[name].by,)), chosen))
+    off = [
+        _escaped(killed[name], answer) for name, answer in zip(chosen, answers, strict=True) if answer.fate != "killed"
+    ]
+    print("\n".join([f"task {task.id}: {len(chosen)} killed mutants of the record played again", *off]))
+    return bool(chosen) and not off
 
 
-def _replayed(prover: Prover, before: Played, mutant: Mutant | None) -> str:
-    """What is off, empty where nothing is; a mutant of code that is no longer there tells nothing."""
-    if mutant is None:
-        return ""
-    answer = prover.fate(mutant, (before.by,))
-    return (
-        ""
-        if answer.fate == "killed"
-        else f"  OFF  {_mutant_text(before)}: was killed by {before.by}, now {answer.fate}"
-    )
+def _escaped(before: Played, now: Answer) -> str:
+    change = f"{before.path}:{before.line} {before.before}  =>  {before.after}"
+    return f"  OFF  {before.id} {change}: was killed by {before.by}, now {now.fate} {now.by}".rstrip()
 
 
 def _answer(grade: Grade) -> Answer:
@@ -161,21 +285,6 @@ def _answer(grade: Grade) -> Answer:
         return Answer("unviable", stage)
     failed = next((check for check in grade.checks if check.outcome is not Outcome.PASS), None)
     return Answer("killed", failed.id, failed.reason) if failed is not None else Answer("survived")
-
-
-def _mutation_text(task: str, found: Mutation, listed: dict[str, str]) -> str:
-    viable = len(found.viable)
-    killed = sum(one.fate == "killed" for one in found.viable)
-    left = found.survivors(listed)
-    same = viable - killed - len(left)
-    score = found.score(listed)
-    head = f"task {task}: {viable} viable mutants of {len(found.played)} played ({found.candidates} there are), "
-    head += f"{killed} killed, {same} the same program, {len(left)} survive: score {score or 0:.2f}"
-    return "\n".join([head, *(f"  survives  {_mutant_text(one)}" for one in left)])
-
-
-def _mutant_text(one: Played) -> str:
-    return f"{one.id} {one.path}:{one.line} {one.before}  =>  {one.after}"
 
 
 def _tree(files: Files) -> Tree:

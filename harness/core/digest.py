@@ -54,8 +54,8 @@ def folder_digest(root: Path) -> str:
     return digest(manifest)
 
 
-def code_digest(root: Path, start: str) -> str:
-    """Digest of the module `start` of the package folder `root` and of every module of it that it imports, at depth."""
+def code_digest(root: Path, package: str, start: str) -> str:
+    """Digest of the module `start` of `package`, whose folder is `root`, and of all modules of it that it builds on."""
     found: dict[str, str] = {}
     todo = [start]
     while todo:
@@ -65,7 +65,7 @@ def code_digest(root: Path, start: str) -> str:
             continue
         content = path.read_bytes()
         found[name] = sha256(content)
-        todo += _imported(root.name, ast.parse(content))
+        todo += _imported(package, ast.parse(content))
     return digest(found)
 
 

@@ -13,7 +13,6 @@ import difflib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 
 import libcst as cst
 from libcst.metadata import MetadataWrapper, PositionProvider
@@ -21,7 +20,6 @@ from mutmut.mutation.mutators import mutation_operators
 
 from harness.core.digest import digest
 
-OPERATORS = f"mutmut {version('mutmut')}"
 LOGGERS = frozenset({"logger", "log", "logging", "_logger"})
 SHOWN = 160
 """Most characters of a line that a record shows."""

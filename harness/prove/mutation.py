@@ -11,11 +11,13 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from harness.core.errors import POLICY, Failure
 from harness.core.records import Record
-from harness.prove.mutants import Mutant
+
+if TYPE_CHECKING:
+    from harness.prove.mutants import Mutant
 
 Fate = Literal["killed", "survived", "unviable"]
 SHAKY = frozenset({"deadline", "connection"})
@@ -80,7 +82,7 @@ class Answer:
     reason: str = ""
 
 
-Judge = Callable[[Mutant, Sequence[str]], Answer]
+Judge = Callable[["Mutant", Sequence[str]], Answer]
 """A mutant, the ids of checks to try first -> its fate; `Failure` where judging went wrong."""
 
 

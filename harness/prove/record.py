@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import tomllib
+from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 
 from pydantic import Field, ValidationError
@@ -17,6 +19,11 @@ from harness.core.errors import UsageError
 from harness.core.records import SCHEMA_VERSION, Record
 from harness.prove.mutation import Mutation
 
+OPERATORS = f"mutmut {version('mutmut')}"
+"""Whose operators make the mutants; another version is another sample."""
+SAMPLE = "1"
+"""Seed of the sample of mutants; another one is another sample."""
+HERE = "mutants stand here"
 RECORD, EQUIVALENT = "proof.json", "equivalent.toml"
 
 
@@ -35,10 +42,8 @@ class Partial(Record):
     """Deliveries that keep a part of the contract."""
 
     digest: str
-    noop: Score
-    mock: Score
-    juniors: dict[int, Score]
-    """By the percentage of the contract that they implement."""
+    scores: dict[str, Score]
+    """By the name of the reference agent that leaves such a delivery behind."""
 
 
 class Flakes(Record):
@@ -48,13 +53,14 @@ class Flakes(Record):
     repeats: int
     answers: int
     flakes: tuple[str, ...] = ()
-    """Each answer that differs from the first run's: `repeat check outcome`."""
+    """Each answer other than pass: `repeat check outcome`."""
 
 
 class Checked(Record):
     """What `harness check` said with every flaw played."""
 
     digest: str
+    ok: bool
     checks: int
     clauses: int
     floor: float
@@ -100,13 +106,11 @@ def read_record(root: Path, task: str) -> ProofRecord:
 def record_bytes(record: ProofRecord) -> bytes:
     """The record as it is kept: a line for each mutant, so that a change of one is a change of one line."""
     plain = record.model_dump(mode="json")
-    mutants = (plain["mutation"] or {}).pop("played", [])
-    text = json.dumps(plain, indent=1, ensure_ascii=False)
-    if not mutants:
-        return f"{text}\n".encode()
-    lines = ",\n".join("   " + json.dumps(one, ensure_ascii=False) for one in mutants)
-    marker = '"candidates": ' + str(plain["mutation"]["candidates"])
-    return text.replace(marker, f'{marker},\n  "played": [\n{lines}\n  ]').encode() + b"\n"
+    mutants = (plain["mutation"] or {}).get("played", [])
+    if mutants:
+        plain["mutation"]["played"] = [HERE]
+    lines = ",\n".join(json.dumps(one, ensure_ascii=False) for one in mutants)
+    return json.dumps(plain, indent=1, ensure_ascii=False).replace(f'   "{HERE}"', lines).encode() + b"\n"
 
 
 def equivalents(root: Path) -> dict[str, str]:
@@ -129,3 +133,12 @@ def equivalents(root: Path) -> dict[str, str]:
 def key(*parts: object) -> str:
     """Digest of what decides a part of the record."""
     return digest(list(parts))[:32]
+
+
+def stale(record: ProofRecord, keys: Mapping[str, str]) -> list[str]:
+    """Parts that are missing, unfinished or decided by something else than now."""
+    return [part for part, now in keys.items() if not _is_of(getattr(record, part), now)]
+
+
+def _is_of(part: Checked | Mutation | Partial | Flakes | None, now: str) -> bool:
+    return part is not None and part.digest == now and (not isinstance(part, Mutation) or part.complete)
