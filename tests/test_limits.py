@@ -56,6 +56,12 @@ def test_the_second_version_has_one_folder_and_hands_its_controllers_on(tmp_path
     assert group.applied == {"memory": "cgroup v2", "processes": "cgroup v2"}
 
 
+def test_all_sandboxes_together_weigh_more_than_one_process(tmp_path: Path) -> None:
+    Groups(first_version(tmp_path))
+    shares = int((tmp_path / "cpu" / PARENT / "cpu.shares").read_text())
+    assert shares == 2 * 1024 * (os.cpu_count() or 1)
+
+
 def test_two_groups_are_two_folders(tmp_path: Path) -> None:
     groups = Groups(first_version(tmp_path))
     made = [groups.make(1000, 7) for _ in range(2)]
@@ -76,7 +82,7 @@ def test_a_group_whose_limit_is_refused_is_removed(tmp_path: Path) -> None:
     parent.rmdir()
     parent.write_text("not a folder")
     assert groups.make(1000, 7) is None
-    assert list((tmp_path / "cpu" / PARENT).iterdir()) == []
+    assert not [path for path in (tmp_path / "cpu" / PARENT).iterdir() if path.is_dir()]
 
 
 def test_groups_of_dead_harnesses_are_swept_and_those_of_living_ones_kept(tmp_path: Path) -> None:
