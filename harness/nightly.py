@@ -12,11 +12,12 @@ import os
 import sys
 from pathlib import Path
 
-from harness import compose, reading, verbs
+from harness import compose, verbs
 from harness.core.errors import UsageError
 from harness.report import foresee, trend
 from harness.report.compare import Side
-from harness.store.layout import json_bytes, resolve_run, runs, write_all, write_atomic, writing
+from harness.store.layout import json_bytes, runs, write_all, write_atomic, writing
+from harness.stored import results_folder, stored
 
 HISTORY, PLOT = "nightly.jsonl", "nightly.svg"
 
@@ -25,7 +26,7 @@ def nightly(parsed: argparse.Namespace) -> int:
     """`harness nightly`: 0, 1 when the detector rings, 3 for a night that cannot be judged, 4, 130 as `harness run`."""
     if (parsed.matrix is None) == (parsed.take is None):
         raise UsageError("say what to run or what to take", mend="--matrix FILE, or --take RUN")
-    results = reading.results_folder(parsed)
+    results = results_folder(parsed)
     taken = parsed.take
     if parsed.matrix is not None:
         before = {path.name for path in runs(results)}
@@ -57,10 +58,10 @@ def _as_run(parsed: argparse.Namespace) -> argparse.Namespace:
 
 def _recorded(parsed: argparse.Namespace, run: str) -> list[trend.Point]:
     """The trend with this night in the history; a night that is taken again replaces itself."""
-    night_run = reading.stored(parsed, run)
+    night_run = stored(parsed, run)
     control, candidate = (night_run.side(night_run.arm(name)) for name in (parsed.control, parsed.candidate))
     used = night_run.used_by((*control.results, *candidate.results))
-    path = parsed.history or reading.results_folder(parsed) / HISTORY
+    path = parsed.history or results_folder(parsed) / HISTORY
     trend.read(path)
     _append(path, trend.night(control, candidate, used))
     return trend.trend(trend.read(path))
@@ -97,9 +98,9 @@ def plan(parsed: argparse.Namespace) -> int:
 def _past(parsed: argparse.Namespace, models: list[str]) -> list[Side]:
     """Arms of stored runs that used one of these models."""
     found = []
-    for path in runs(reading.results_folder(parsed)):
-        stored = reading.Stored(resolve_run(reading.results_folder(parsed), path.name))
-        found += [stored.side(arm) for arm in stored.folder.manifest.arms if arm.model in models]
+    for path in runs(results_folder(parsed)):
+        run = stored(parsed, path.name)
+        found += [run.side(arm) for arm in run.folder.manifest.arms if arm.model in models]
     return found
 
 

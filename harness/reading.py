@@ -8,19 +8,13 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
-from pathlib import Path
 
-from harness import compose
 from harness.core.errors import UsageError
-from harness.core.plugins import unknown
 from harness.core.records import Grade
-from harness.core.runs import Arm, JournalLine
-from harness.core.scores import TrialResult, trial_results
+from harness.core.runs import Arm
+from harness.core.scores import TrialResult
 from harness.core.transcript import transcript
-from harness.load.prompts import load_prompt
 from harness.report import compare as comparing
 from harness.report import comparetext, views
 from harness.report import gate as gating
@@ -28,82 +22,14 @@ from harness.report.compare import Side
 from harness.report.demands import Demand, demanded_differently
 from harness.report.diff import diff as told_diff
 from harness.report.text import code_span, one_line
-from harness.store import journal, overrides, recover
+from harness.store import journal, overrides
 from harness.store.evidence import load_grade, load_grades
-from harness.store.layout import RunFolder, json_bytes, locked, resolve_run, runs, write_atomic
+from harness.store.layout import json_bytes, runs, write_atomic
 from harness.store.overrides import Override
+from harness.stored import RESULTS, Stored, results_folder, stored
 
 OK = 0
 RULES = "rule_violations"
-
-
-@dataclass(frozen=True)
-class Stored:
-    """A run as it stands, with what people dispute applied."""
-
-    folder: RunFolder
-
-    @cached_property
-    def _applied(self) -> tuple[list[JournalLine], tuple[Override, ...]]:
-        lines, damages = journal.read(self.folder.journal)
-        for damage in damages:
-            print(f"warning: {damage}", file=sys.stderr)
-        left = [] if locked(self.folder.root) else recover.killed(self.folder, lines)
-        return overrides.applied(self.folder, [*lines, *left])
-
-    @property
-    def lines(self) -> list[JournalLine]:
-        return self._applied[0]
-
-    @property
-    def disputed(self) -> tuple[Override, ...]:
-        return self._applied[1]
-
-    @cached_property
-    def results(self) -> tuple[TrialResult, ...]:
-        return trial_results(self.folder.manifest, self.lines)
-
-    def side(self, arm: Arm) -> Side:
-        """One arm of the run."""
-        mine = tuple(result for result in self.results if result.planned.arm == arm.name)
-        return Side(self.folder.manifest, arm, mine, {})
-
-    def arm(self, name: str | None) -> Arm:
-        """The arm of that name, or the only one."""
-        arms = {arm.name: arm for arm in self.folder.manifest.arms}
-        if name is None and len(arms) == 1:
-            return next(iter(arms.values()))
-        if name is None:
-            message = f"the run has {len(arms)} arms: {', '.join(arms)}"
-            raise UsageError(message, where=self.folder.manifest.run, mend="name one with --arm")
-        if name not in arms:
-            raise UsageError(unknown("arm", name, arms), where=self.folder.manifest.run)
-        return arms[name]
-
-    def used_by(self, results: Iterable[TrialResult]) -> tuple[str, ...]:
-        """Overrides that these results rest on, in words."""
-        trials = {result.planned.trial for result in results}
-        return tuple(str(override) for override in self.disputed if override.trial in trials)
-
-    def find(self, prefix: str) -> TrialResult:
-        """The trial whose key begins so."""
-        found = [result for result in self.results if result.planned.trial.startswith(prefix)]
-        if len(found) == 1:
-            return found[0]
-        where = str(self.folder.root)
-        if found:
-            raise UsageError(f"'{prefix}' begins {len(found)} trials", where=where, mend="give more digits")
-        raise UsageError(unknown("trial", prefix, [result.planned.trial for result in self.results]), where=where)
-
-
-def stored(parsed: argparse.Namespace, run: str | None) -> Stored:
-    """A run by name, the newest without one."""
-    return Stored(resolve_run(results_folder(parsed), run))
-
-
-def results_folder(parsed: argparse.Namespace) -> Path:
-    """Where runs are kept."""
-    return Path(parsed.results) if parsed.results else compose.ROOT / "results"
 
 
 # --- compare -----------------------------------------------------------------------------------------------------
@@ -143,6 +69,9 @@ def _named(parsed: argparse.Namespace, name: str, open_runs: dict[str, Stored]) 
 def _demands(run_a: Stored, a: Arm, run_b: Stored, b: Arm) -> tuple[tuple[Demand, ...], tuple[Demand, ...]]:
     if a.prompt_digest == b.prompt_digest:
         return (), ()
+    from harness import compose
+    from harness.load.prompts import load_prompt
+
     mine, theirs = compose.kept_prompt(run_a.folder, a), compose.kept_prompt(run_b.folder, b)
     if not mine.is_file() or not theirs.is_file():
         return (), ()
@@ -208,7 +137,7 @@ def baseline(parsed: argparse.Namespace) -> int:
     run = stored(parsed, parsed.run)
     side = run.side(run.arm(parsed.arm))
     made = gating.baseline_of(side, run.used_by(side.results))
-    path = parsed.out or compose.ROOT / "results" / "baselines" / f"{side.arm.name}.json"
+    path = parsed.out or RESULTS / "baselines" / f"{side.arm.name}.json"
     write_atomic(path, json.dumps(json.loads(json_bytes(made)), indent=1, ensure_ascii=False).encode() + b"\n")
     print(f"{path}: {len(side.valid)} trials of {side.arm.name} on {len(made.tasks)} tasks; commit it")
     return OK

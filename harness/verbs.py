@@ -31,9 +31,10 @@ from harness.run.plan import Action, Current, Owed, owed, owed_after, replan, sp
 from harness.run.pool import Interrupted, Pool, stopped_by_signals
 from harness.run.session import Session
 from harness.run.solve import kickoff_digest
-from harness.store import journal, overrides, recover
-from harness.store.layout import RunFolder, hold, locked, resolve_run
+from harness.store import journal, recover
+from harness.store.layout import RunFolder, hold, resolve_run
 from harness.store.log import LOG, RunLog
+from harness.stored import Stored, print_table, read_lines
 
 OK, OFF, BUDGET, INTERRUPTED = 0, 1, 4, 130
 PRICES = "prices.toml"
@@ -71,7 +72,7 @@ def resume(parsed: argparse.Namespace) -> int:
     progress = Progress(sys.stderr)
     if parsed.dry_run:
         pinned = _pinned(parsed, found, progress)
-        for item in owed_after(found.manifest, pinned.replanned(found), _lines(found), pinned.current):
+        for item in owed_after(found.manifest, pinned.replanned(found), read_lines(found), pinned.current):
             print(f"{item.action:8} {item.planned.trial}  {item.planned.arm} on {item.planned.task}: {item.why}")
         return OK
     with _held(found) as folder:
@@ -93,17 +94,6 @@ def grade(parsed: argparse.Namespace) -> int:
         todo = _asked_for(folder, lines, pinned.current, progress)
         code = _go_on(parsed, pinned, folder, todo, lines, progress)
     return _closing(code, folder)
-
-
-def table(parsed: argparse.Namespace) -> int:
-    """`harness table`."""
-    folder = resolve_run(_results(parsed), parsed.run)
-    if parsed.clauses:
-        from harness.report import clauses
-
-        print(clauses.render(folder.manifest, clauses.matrix(folder.manifest, _lines(folder)), parsed.format))
-        return OK
-    return _print_table(folder, parsed.format)
 
 
 def verify(parsed: argparse.Namespace) -> int:
@@ -135,33 +125,18 @@ def check(parsed: argparse.Namespace) -> int:
     prompt, bundles = compose.chosen(choice)
     progress = Progress(sys.stderr)
     day = datetime.now(UTC).toordinal()
-    stale = {bundle.task.id: compose.stale(bundle, compose.make_store(choice, progress.say)) for bundle in bundles}
-    bundles = due(bundles, stale, parsed.due, day)
     flaws = {bundle.task.id: proof.rotation(bundle.flaws, parsed.flaws, day) for bundle in bundles}
-    reports = [check_one(choice, prompt, each, flaws[each.task.id], parsed.repeats, progress) for each in bundles]
+    reports = [_check_one(choice, prompt, each, flaws[each.task.id], parsed.repeats, progress) for each in bundles]
     if parsed.format == "json":
         print(json.dumps([report.model_dump(mode="json") for report in reports], indent=2))
     else:
-        print("\n\n".join(report.text() + _to_prove(stale[report.task]) for report in reports))
+        print("\n\n".join(report.text() for report in reports))
     return OK if all(report.ok for report in reports) else OFF
 
 
-def due(bundles: Sequence[Bundle], stale: Mapping[str, Sequence[str]], number: int | None, day: int) -> list[Bundle]:
-    """Tasks whose record is not of now, and `number` others that go round by day; all of them without a number."""
-    if number is None:
-        return list(bundles)
-    turn = proof.rotation([name for name, parts in stale.items() if not parts], number, day)
-    return [bundle for bundle in bundles if stale[bundle.task.id] or bundle.task.id in turn]
-
-
-def _to_prove(stale: Sequence[str]) -> str:
-    return f"\n  note: the record is not of now ({', '.join(stale)}); `make proof` renews it" if stale else ""
-
-
-def check_one(
+def _check_one(
     choice: compose.Choice, prompt: Prompt, bundle: Bundle, flaws: Sequence[str], repeats: int, progress: Progress
 ) -> proof.TaskProof:
-    """The proof of one task with these of its flaws."""
     variants = proof.variants(flaws, bundle.alternatives, repeats)
     base = compose.player_arm("oracle", prompt, [bundle])
     arms = [base.model_copy(update={"name": name, "digest": f"{base.digest}:{name}"}) for name in variants]
@@ -261,14 +236,6 @@ def _noticed(log: RunLog, progress: Progress) -> Callable[[str, Mapping[str, Jso
     return write
 
 
-def _lines(folder: RunFolder) -> list[JournalLine]:
-    """The journal with what is damaged told, and with attempts that a killed harness left without a line."""
-    lines, damages = journal.read(folder.journal)
-    for damage in damages:
-        print(f"warning: {damage}", file=sys.stderr)
-    return lines if locked(folder.root) else [*lines, *recover.killed(folder, lines)]
-
-
 def _recover(folder: RunFolder, progress: Progress) -> list[JournalLine]:
     """Write the lines that a killed harness left out, once, and remove what it was writing; the whole journal."""
     lines, damages = journal.read(folder.journal)
@@ -289,17 +256,8 @@ def _closing(code: int, folder: RunFolder) -> int:
         return code
     if code == BUDGET:
         print("the run's budget is spent; `harness resume --budget USD` goes on with a larger one", file=sys.stderr)
-    found = _print_table(folder, "grid")
+    found = print_table(Stored(folder), "grid")
     return code or found
-
-
-def _print_table(folder: RunFolder, style: str) -> int:
-    from harness.report import tables
-
-    lines, used = overrides.applied(folder, _lines(folder))
-    summary = tables.summarise(folder.manifest, lines, overrides=used)
-    print(tables.render(summary, style))
-    return tables.exit_code(summary)
 
 
 def chosen_by(parsed: argparse.Namespace) -> compose.Choice:

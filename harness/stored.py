@@ -1,0 +1,121 @@
+"""A stored run as it stands, and its table: all that looking at results takes, without what running takes."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.core.errors import UsageError
+from harness.core.plugins import unknown
+from harness.core.runs import Arm, JournalLine
+from harness.core.scores import TrialResult, trial_results
+from harness.store import journal, overrides, recover
+from harness.store.layout import RunFolder, locked, resolve_run
+from harness.store.overrides import Override
+
+if TYPE_CHECKING:
+    from harness.report.compare import Side
+
+OK = 0
+RESULTS = Path(__file__).resolve().parent.parent / "results"
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A run as it stands, with what people dispute applied."""
+
+    folder: RunFolder
+
+    @cached_property
+    def _applied(self) -> tuple[list[JournalLine], tuple[Override, ...]]:
+        return overrides.applied(self.folder, read_lines(self.folder))
+
+    @property
+    def lines(self) -> list[JournalLine]:
+        return self._applied[0]
+
+    @property
+    def disputed(self) -> tuple[Override, ...]:
+        return self._applied[1]
+
+    @cached_property
+    def results(self) -> tuple[TrialResult, ...]:
+        return trial_results(self.folder.manifest, self.lines)
+
+    def side(self, arm: Arm) -> Side:
+        """One arm of the run."""
+        from harness.report.compare import Side
+
+        mine = tuple(result for result in self.results if result.planned.arm == arm.name)
+        return Side(self.folder.manifest, arm, mine, {})
+
+    def arm(self, name: str | None) -> Arm:
+        """The arm of that name, or the only one."""
+        arms = {arm.name: arm for arm in self.folder.manifest.arms}
+        if name is None and len(arms) == 1:
+            return next(iter(arms.values()))
+        if name is None:
+            message = f"the run has {len(arms)} arms: {', '.join(arms)}"
+            raise UsageError(message, where=self.folder.manifest.run, mend="name one with --arm")
+        if name not in arms:
+            raise UsageError(unknown("arm", name, arms), where=self.folder.manifest.run)
+        return arms[name]
+
+    def used_by(self, results: Iterable[TrialResult]) -> tuple[str, ...]:
+        """Overrides that these results rest on, in words."""
+        trials = {result.planned.trial for result in results}
+        return tuple(str(override) for override in self.disputed if override.trial in trials)
+
+    def find(self, prefix: str) -> TrialResult:
+        """The trial whose key begins so."""
+        found = [result for result in self.results if result.planned.trial.startswith(prefix)]
+        if len(found) == 1:
+            return found[0]
+        where = str(self.folder.root)
+        if found:
+            raise UsageError(f"'{prefix}' begins {len(found)} trials", where=where, mend="give more digits")
+        raise UsageError(unknown("trial", prefix, [result.planned.trial for result in self.results]), where=where)
+
+
+def results_folder(parsed: argparse.Namespace) -> Path:
+    """Where runs are kept."""
+    return Path(parsed.results) if parsed.results else RESULTS
+
+
+def stored(parsed: argparse.Namespace, run: str | None) -> Stored:
+    """A run by name, the newest without one."""
+    return Stored(resolve_run(results_folder(parsed), run))
+
+
+def read_lines(folder: RunFolder) -> list[JournalLine]:
+    """The journal with what is damaged told, and with attempts that a killed harness left without a line."""
+    found, damages = journal.read(folder.journal)
+    for damage in damages:
+        print(f"warning: {damage}", file=sys.stderr)
+    return found if locked(folder.root) else [*found, *recover.killed(folder, found)]
+
+
+def table(parsed: argparse.Namespace) -> int:
+    """`harness table`; 3 for an invalid run."""
+    run = stored(parsed, parsed.run)
+    if parsed.clauses:
+        from harness.report import clauses
+
+        manifest = run.folder.manifest
+        print(clauses.render(manifest, clauses.matrix(manifest, read_lines(run.folder)), parsed.format))
+        return OK
+    return print_table(run, parsed.format)
+
+
+def print_table(run: Stored, form: str) -> int:
+    """Print a run's table; 3 for an invalid run."""
+    from harness.report import tables
+
+    summary = tables.summarise(run.folder.manifest, run.lines, overrides=run.disputed)
+    print(tables.render(summary, form))
+    return tables.exit_code(summary)
