@@ -1,0 +1,172 @@
+"""How often one may try to log in."""
+
+import time
+from functools import partial
+from random import Random
+
+from support import (
+    ATTEMPTS,
+    DOSSIERS,
+    FRENCH,
+    LOGIN,
+    LOGOUT,
+    ME,
+    WINDOW,
+    address,
+    attempt,
+    invalid,
+    log_in,
+    make_dossier,
+    one,
+    person,
+    refused,
+    registration,
+    secret,
+)
+
+from graders.testkit import Api, Faults, Reply, covers, fail_to_pass, until
+
+AT_ONCE = 10
+PAUSE = 5
+"""Seconds between the first attempt of a window and the others, so that a window which grows is seen."""
+
+
+def limited(reply: Reply) -> int:
+    """The seconds after which the window is over."""
+    refused(reply, 429, "too_many_attempts")
+    said = reply.headers.get("retry-after", "")
+    assert said.isascii() and said.isdigit(), f"Retry-After: {said!r}"
+    assert 1 <= int(said) <= WINDOW, f"Retry-After: {said}"
+    return int(said)
+
+
+@covers("C-26", "C-28")
+@fail_to_pass
+def test_attempts_of_an_address_are_limited(api: Api, rng: Random) -> None:
+    someone, other = person(api, rng), person(api, rng)
+    for _ in range(ATTEMPTS):
+        refused(attempt(api, someone.email, secret(rng)), 401, "login_failed")
+    limited(attempt(api, someone.email, secret(rng)))
+    limited(attempt(api, someone.email, someone.password))
+    assert log_in(api, other.email, other.password).alive()
+    assert someone.session.alive()
+
+
+@covers("C-26", "C-29", "C-03")
+@fail_to_pass
+def test_unknown_addresses_are_limited_in_every_case(replicas: tuple[Api, ...], rng: Random) -> None:
+    email = address(rng)
+    spellings = [email, email.upper(), f" {email} ", email.title(), email.capitalize(), email.swapcase()]
+    for number in range(ATTEMPTS):
+        refused(attempt(replicas[number % 2], spellings[number], secret(rng)), 401, "login_failed")
+    for number in range(ATTEMPTS, len(spellings)):
+        limited(attempt(replicas[number % 2], spellings[number], secret(rng)))
+
+
+@covers("C-29", "C-26")
+@fail_to_pass
+def test_attempts_at_once_are_counted_together(replicas: tuple[Api, ...], rng: Random) -> None:
+    for email in (address(rng), person(replicas[0], rng).email):
+        passwords = [secret(rng) for _ in range(AT_ONCE)]
+        calls = [partial(attempt, replicas[number % 2], email, text) for number, text in enumerate(passwords)]
+        replies = replicas[0].together(calls)
+        expected = [401] * ATTEMPTS + [429] * (AT_ONCE - ATTEMPTS)
+        assert sorted(reply.status for reply in replies) == expected
+        for reply in replies:
+            if reply.status == 429:
+                limited(reply)
+
+
+@covers("C-27")
+@fail_to_pass
+def test_a_log_in_that_succeeds_ends_the_window(replicas: tuple[Api, ...], rng: Random) -> None:
+    someone = person(replicas[0], rng)
+    for number in range(3):
+        for _ in range(ATTEMPTS - 1):
+            refused(attempt(replicas[number % 2], someone.email, secret(rng)), 401, "login_failed")
+        log_in(replicas[(number + 1) % 2], someone.email, someone.password)
+
+
+@covers("C-26")
+@fail_to_pass
+def test_invalid_requests_are_no_attempts(api: Api, rng: Random) -> None:
+    someone = person(api, rng)
+    for _ in range(ATTEMPTS + 1):
+        invalid(api.post(LOGIN, {"email": someone.email}), "password")
+        invalid(api.post(LOGIN, {"email": someone.email, "password": None}), "password")
+    for _ in range(ATTEMPTS - 1):
+        refused(attempt(api, someone.email, secret(rng)), 401, "login_failed")
+    log_in(api, someone.email, someone.password)
+
+
+@covers("C-27", "C-28", "C-40")
+@fail_to_pass
+def test_the_window_ends_in_its_time_and_begins_anew(replicas: tuple[Api, ...], rng: Random) -> None:
+    api, other = replicas
+    body = registration(rng)
+    api.post("/api/accounts", body).expect(201)
+    refused(attempt(api, body["email"], secret(rng)), 401, "login_failed")
+    first = time.monotonic()
+    time.sleep(PAUSE)
+    for number in range(1, ATTEMPTS):
+        refused(attempt(replicas[number % 2], body["email"], secret(rng)), 401, "login_failed")
+    over = None
+    while over is None:
+        for replica, headers in ((api, None), (other, FRENCH)):
+            asked = time.monotonic()
+            reply = attempt(replica, body["email"], secret(rng), headers)
+            if reply.status != 429:
+                over = asked
+                break
+            left = limited(reply)
+            assert left <= WINDOW - (asked - first) + 1, f"{left} s left, {asked - first:.1f} s after the first attempt"
+            said(reply, left, "en" if headers is None else "fr")
+        time.sleep(0.15)
+    assert over - first > WINDOW - 2, f"the window ended after {over - first:.1f} s"
+    for _ in range(ATTEMPTS - 2):
+        refused(attempt(api, body["email"], secret(rng)), 401, "login_failed")
+    log_in(api, body["email"], body["password"])
+
+
+def said(reply: Reply, left: int, language: str) -> None:
+    ending = "" if left == 1 else "s"
+    expected = {
+        "en": f"Too many attempts, try again in {left} second{ending}.",
+        "fr": f"Trop de tentatives, réessayez dans {left} seconde{ending}.",
+    }
+    assert reply.json()["message"] == expected[language]
+    assert reply.headers.get("content-language") == language
+
+
+@covers("C-28")
+@fail_to_pass
+def test_after_retry_after_a_log_in_is_judged(api: Api, rng: Random) -> None:
+    someone = person(api, rng)
+    for _ in range(ATTEMPTS):
+        refused(attempt(api, someone.email, secret(rng)), 401, "login_failed")
+    left = limited(attempt(api, someone.email, someone.password))
+    time.sleep(left + 0.2)
+    assert log_in(api, someone.email, someone.password).alive()
+
+
+@covers("C-30", "C-40", "C-44")
+@fail_to_pass
+def test_without_valkey_only_log_in_is_unavailable(replicas: tuple[Api, ...], faults: Faults, rng: Random) -> None:
+    api = replicas[0]
+    someone, leaver = person(api, rng), person(api, rng)
+    with faults.without("valkey"):
+        for replica in replicas:
+            plain = attempt(replica, someone.email, someone.password)
+            french = attempt(replica, address(rng), secret(rng), FRENCH)
+            message = refused(plain, 503, "unavailable")["message"]
+            assert message == "The service is not available at the moment."
+            message = refused(french, 503, "unavailable")["message"]
+            assert message == "Le service n'est pas disponible pour le moment."
+        assert someone.session.get(ME).expect(200).json() == someone.account
+        dossier = make_dossier(someone.session, rng)
+        assert someone.session.get(one(dossier)).expect(200).json() == dossier
+        assert someone.session.get(DOSSIERS).expect(200).json()["items"] == [dossier]
+        assert someone.session.refreshed().alive()
+        leaver.session.post(LOGOUT).expect(204)
+        api.post("/api/accounts", registration(rng)).expect(201)
+    until(lambda: attempt(api, someone.email, someone.password).status == 200, "log-in is available again")
