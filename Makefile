@@ -56,7 +56,7 @@ corpus: $(READY) ## precision and recall of every rule over labelled deliveries
 chaos: $(READY) ## 200 trials under a bad provider, killed sandboxes and a killed harness; prints the figures
 	@PYTHONPATH=tests:. $(BIN)/python -m chaos
 
-bench: $(READY) ## what a verdict costs over its bare floor; writes docs/benchmarks.md
+bench: $(READY) ## what a trial and a verdict cost beside bare scripts; writes docs/benchmarks.md (about 7 minutes)
 	@PYTHONPATH=tests:. $(BIN)/python -m bench
 	@PYTHONPATH=tests:. $(BIN)/python -m bench_reading
 

@@ -78,7 +78,7 @@ def _postgres(place: Path, tools: Path, template: Path, port: int) -> Iterator[N
     if NOBODY is not None:
         subprocess.run(["chown", "-R", str(NOBODY), data], check=True)
     data.chmod(0o700)
-    settings = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "log_statement=all")
+    settings: tuple[str, ...] = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "log_statement=all")
     settings += ("unix_socket_directories=", "listen_addresses=127.0.0.1")
     argv = [str(binary), "-D", str(data), "-p", str(port), *(word for setting in settings for word in ("-c", setting))]
     with _running(argv, place, {"LC_ALL": "C.UTF-8"}, NOBODY):
