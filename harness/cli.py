@@ -158,16 +158,23 @@ def _check_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     check.add_argument("--format", default="grid", choices=("grid", "json"), help="default: grid")
     check.add_argument("--repeats", type=_positive, default=5, help="runs of the reference delivery (default: 5)")
     check.add_argument("--flaws", type=_positive, metavar="N", help="play only N flaws, others each day (default: all)")
+    check.add_argument(
+        "--due", type=_positive, metavar="N", help="only tasks that changed since `make proof`, and N more"
+    )
     check.add_argument("--jobs", type=_positive, default=2, help="trials at once (default: 2)")
     check.set_defaults(verb=_check)
-    proof = verbs.add_parser(
-        "proof", help="prove that a task's checks are strong: mutants of its reference; keeps a record"
-    )
+    _proof_parser(verbs)
+
+
+def _proof_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    proof = verbs.add_parser("proof", help="show that a task's checks are strong: mutants, partial deliveries, flakes")
     proof.add_argument("task", nargs="?", help="task id, or a folder of tasks kept elsewhere (default: all)")
     proof.add_argument("--tasks", type=_tasks, default=(), metavar="A,B|DIR", help="several, as in harness run")
+    proof.add_argument("--parts", type=_names, default=(), metavar="A,B", help="mutation, partial, flakes, checked")
     proof.add_argument("--mutants", type=_positive, default=90, help="viable mutants of the sample (default: 90)")
+    proof.add_argument("--replay", type=_positive, metavar="N", help="only play N killed mutants of the record again")
     proof.add_argument(
-        "--replay", type=_positive, metavar="N", help="only play N of the killed mutants on record again"
+        "--due", type=_positive, metavar="N", help="only tasks that changed since `make proof`, and N more"
     )
     proof.add_argument("--jobs", type=_positive, default=2, help="deliveries at once (default: 2)")
     _tells(proof)

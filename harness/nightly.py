@@ -53,7 +53,7 @@ def _as_run(parsed: argparse.Namespace) -> argparse.Namespace:
         "repeats": None,
         "verbose": False,
     }
-    return argparse.Namespace(**plain, **given, sandbox=parsed.sandbox, prices=None, name=None)
+    return argparse.Namespace(**plain, **given, sandbox=parsed.sandbox, runtime="", prices=None, name=None)
 
 
 def _recorded(parsed: argparse.Namespace, run: str) -> list[trend.Point]:

@@ -125,18 +125,33 @@ def check(parsed: argparse.Namespace) -> int:
     prompt, bundles = compose.chosen(choice)
     progress = Progress(sys.stderr)
     day = datetime.now(UTC).toordinal()
+    stale = {bundle.task.id: compose.stale(bundle, compose.make_store(choice, progress.say)) for bundle in bundles}
+    bundles = due(bundles, stale, parsed.due, day)
     flaws = {bundle.task.id: proof.rotation(bundle.flaws, parsed.flaws, day) for bundle in bundles}
-    reports = [_check_one(choice, prompt, each, flaws[each.task.id], parsed.repeats, progress) for each in bundles]
+    reports = [check_one(choice, prompt, each, flaws[each.task.id], parsed.repeats, progress) for each in bundles]
     if parsed.format == "json":
         print(json.dumps([report.model_dump(mode="json") for report in reports], indent=2))
     else:
-        print("\n\n".join(report.text() for report in reports))
+        print("\n\n".join(report.text() + _to_prove(stale[report.task]) for report in reports))
     return OK if all(report.ok for report in reports) else OFF
 
 
-def _check_one(
+def due(bundles: Sequence[Bundle], stale: Mapping[str, Sequence[str]], number: int | None, day: int) -> list[Bundle]:
+    """Tasks whose record is not of now, and `number` others that go round by day; all of them without a number."""
+    if number is None:
+        return list(bundles)
+    turn = proof.rotation([name for name, parts in stale.items() if not parts], number, day)
+    return [bundle for bundle in bundles if stale[bundle.task.id] or bundle.task.id in turn]
+
+
+def _to_prove(stale: Sequence[str]) -> str:
+    return f"\n  note: the record is not of now ({', '.join(stale)}); `make proof` renews it" if stale else ""
+
+
+def check_one(
     choice: compose.Choice, prompt: Prompt, bundle: Bundle, flaws: Sequence[str], repeats: int, progress: Progress
 ) -> proof.TaskProof:
+    """The proof of one task with these of its flaws."""
     variants = proof.variants(flaws, bundle.alternatives, repeats)
     base = compose.player_arm("oracle", prompt, [bundle])
     arms = [base.model_copy(update={"name": name, "digest": f"{base.digest}:{name}"}) for name in variants]
