@@ -6,7 +6,6 @@ once the version is known.
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -19,12 +18,13 @@ from docker.errors import APIError, DockerException
 from docker.utils import kwargs_from_env
 
 from harness.core.errors import Cause, Failure, UsageError
+from harness.sandboxes import daemon
+from harness.sandboxes.daemon import ASK_S
 from harness.sandboxes.leases import dead
 
 OLDEST = (1, 41)
 """API of Docker 20.10: the first with per-rule error numbers in a seccomp profile."""
 CALL_S = 60.0
-ASK_S = 5.0
 OWNER = "contract-harness"
 LEASE = f"{OWNER}.lease"
 START = "set DOCKER_HOST to a running Docker daemon, or use --sandbox bubblewrap, which needs none"
@@ -53,7 +53,7 @@ class Engine:
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._arguments = kwargs_from_env(environment=dict(environ))
-        self.address = environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
+        self.address = daemon.address(environ)
         self.facts = self._ask()
         self._check()
 
@@ -82,11 +82,7 @@ class Engine:
 
     def reach(self) -> None:
         """`OSError` when nobody listens at the daemon's socket: the SDK would leave its own one open then."""
-        scheme, _, path = self.address.partition("://")
-        if scheme == "unix":
-            with socket.socket(socket.AF_UNIX) as tried:
-                tried.settimeout(ASK_S)
-                tried.connect(path)
+        daemon.reach(self.address)
 
     def _ask(self) -> Facts:
         try:
