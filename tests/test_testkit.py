@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graders.testkit import Api, ProtocolProblem
+from graders.testkit.guise import CLIENTS, guise
 from graders.testkit.idle import Idle
 from graders.testkit.strictjson import NotStrictJson, loads
 
@@ -21,8 +22,9 @@ Talk = Callable[[socket.socket], None]
 
 
 @contextmanager
-def server(talk: Talk) -> Iterator[int]:
-    """A TCP server that reads one request's head and then does as `talk` says."""
+def server(talk: Talk, heads: list[bytes] | None = None) -> Iterator[int]:
+    """A TCP server that reads one request's head, into `heads`, and then does as `talk` says."""
+    read = [] if heads is None else heads
     listener = socket.create_server(("127.0.0.1", 0))
 
     def serve() -> None:
@@ -33,7 +35,7 @@ def server(talk: Talk) -> Iterator[int]:
                 return
             with connection:
                 try:
-                    connection.recv(65536)
+                    read.append(connection.recv(65536))
                     talk(connection)
                 except OSError:
                     pass
@@ -216,3 +218,26 @@ def test_a_connection_that_the_app_wants_closed_is_not_kept() -> None:
     with server(in_turn(answer(b"1", "connection: close"))) as port:
         Api("127.0.0.1", port, idle=idle).get("/")
     assert idle.take() is None
+
+
+def test_each_check_looks_like_one_everyday_client_and_its_own_headers_go_first() -> None:
+    heads: list[bytes] = []
+
+    drawn = {tuple(guise(f"seed:{number}").items()) for number in range(200)}
+    assert drawn == {tuple(client.items()) for client in CLIENTS}
+    assert guise("one") == guise("one")
+    with server(answer(b"{}"), heads) as port:
+        for client in CLIENTS:
+            Api("127.0.0.1", port, guise=client).within(5).get("/", headers={"ACCEPT": "text/csv"})
+    for client, head in zip(CLIENTS, heads, strict=True):
+        assert all(f"{name}: {value}".encode() in head for name, value in client.items() if name.lower() != "accept")
+        assert head.lower().count(b"accept: ") == 1
+        assert b"accept: text/csv" in head
+
+
+def test_no_client_asks_for_a_language_or_an_encoding_that_a_check_would_have_to_decode() -> None:
+    for client in CLIENTS:
+        named = {name.lower(): value for name, value in client.items()}
+        assert "accept-language" not in named
+        assert named.get("accept-encoding", "identity") == "identity"
+        assert named["user-agent"]

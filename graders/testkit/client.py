@@ -20,6 +20,7 @@ from urllib.parse import urlencode
 import h11
 
 from graders.testkit import strictjson
+from graders.testkit.guise import PLAIN
 from graders.testkit.idle import Idle
 from graders.testkit.problems import ProtocolProblem
 
@@ -68,7 +69,13 @@ class Api:
     """Speaks HTTP/1.1 to the delivered app; with `idle`, requests use connections that earlier ones left."""
 
     def __init__(
-        self, host: str, port: int, deadline_s: float = DEADLINE_S, end: float = math.inf, idle: Idle | None = None
+        self,
+        host: str,
+        port: int,
+        deadline_s: float = DEADLINE_S,
+        end: float = math.inf,
+        idle: Idle | None = None,
+        guise: Mapping[str, str] = PLAIN,
     ) -> None:
         self.host = host
         self.port = port
@@ -76,6 +83,8 @@ class Api:
         self.end = end
         """Moment on the monotonic clock past which no request goes on, whatever its own deadline."""
         self.idle = idle
+        self.guise = guise
+        """Headers with which it introduces itself; a check's own headers go before them."""
 
     def websocket(
         self, path: str, headers: Mapping[str, str] | None = None, subprotocols: Sequence[str] = ()
@@ -90,7 +99,7 @@ class Api:
 
     def within(self, seconds: float) -> Api:
         """The same app, with this deadline for every request."""
-        return Api(self.host, self.port, seconds, self.end, self.idle)
+        return Api(self.host, self.port, seconds, self.end, self.idle, self.guise)
 
     def get(self, path: str, params: object = None, headers: Mapping[str, str] | None = None) -> Reply:
         """GET with query parameters (a mapping or a list of pairs)."""
@@ -123,14 +132,16 @@ class Api:
         content: bytes | None = None,
     ) -> Reply:
         """Any request; `content` is sent as it is, `json` is encoded."""
-        fields = {"host": f"{self.host}:{self.port}", "accept-encoding": "identity"}
+        given = {name.lower(): value for name, value in (headers or {}).items()}
+        own = {"Host": f"{self.host}:{self.port}", **self.guise}
+        fields = {name: value for name, value in own.items() if name.lower() not in given}
         if self.idle is None:
             fields["connection"] = "close"
         body = content
         if content is None and json is not None:
             body = jsonlib.dumps(json).encode()
             fields["content-type"] = "application/json"
-        fields.update({name.lower(): value for name, value in (headers or {}).items()})
+        fields = {name: value for name, value in fields.items() if name not in given} | given
         if body is not None:
             fields["content-length"] = str(len(body))
         target = f"{path}?{urlencode(params, doseq=True)}" if params else path  # type: ignore[arg-type]

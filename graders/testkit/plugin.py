@@ -10,7 +10,7 @@ import json
 import math
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ import pytest
 
 from graders.testkit.client import Api
 from graders.testkit.fakes import Peer
+from graders.testkit.guise import PLAIN, guise
 from graders.testkit.host import Faults, Host
 from graders.testkit.idle import Idle
 from graders.testkit.problems import ProtocolProblem
@@ -118,12 +119,12 @@ class Recorder:
     # --- fixtures
 
     @pytest.fixture
-    def api(self) -> Api:
-        return self._replica(0)
+    def api(self, request: pytest.FixtureRequest) -> Api:
+        return self._replica(0, self._guise(request))
 
     @pytest.fixture
-    def replicas(self) -> tuple[Api, ...]:
-        return tuple(self._replica(number) for number in range(len(self._setup.ports)))
+    def replicas(self, request: pytest.FixtureRequest) -> tuple[Api, ...]:
+        return tuple(self._replica(number, self._guise(request)) for number in range(len(self._setup.ports)))
 
     @pytest.fixture
     def rng(self, request: pytest.FixtureRequest) -> random.Random:
@@ -169,8 +170,11 @@ class Recorder:
 
     # --- helpers
 
-    def _replica(self, number: int) -> Api:
-        return Api("127.0.0.1", self._setup.ports[number], end=self._end, idle=self._idle[number])
+    def _guise(self, request: pytest.FixtureRequest) -> Mapping[str, str]:
+        return guise(f"{self._setup.seed}:{request.node.nodeid}:client")
+
+    def _replica(self, number: int, headers: Mapping[str, str] = PLAIN) -> Api:
+        return Api("127.0.0.1", self._setup.ports[number], end=self._end, idle=self._idle[number], guise=headers)
 
     def _peer(self, name: str) -> Iterator[Peer]:
         peer = Peer(self._host, name)
