@@ -52,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     _run_parser(verbs)
     _stored_parsers(verbs)
     _check_parser(verbs)
+    _new_parser(verbs)
     _prompt_parser(verbs)
     _machine_parsers(verbs)
     cli_reading.parsers(verbs)
@@ -181,6 +182,15 @@ def _proof_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     proof.set_defaults(verb=_proof)
 
 
+def _new_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    new = verbs.add_parser("new", help="begin something: `harness new task NAME`")
+    kinds = new.add_subparsers(title="what", required=True, metavar="WHAT")
+    task = kinds.add_parser("task", help="a small whole task, with every place marked that its author has to fill in")
+    task.add_argument("name", help="id of the task: small letters, digits, '-'")
+    task.add_argument("--tasks", type=Path, metavar="DIR", help="folder to put it in (default: tasks/)")
+    task.set_defaults(verb=_new_task)
+
+
 def _prompt_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     prompt = verbs.add_parser("prompt", help="what an agent file demands, sentence by sentence, and what decides it")
     prompt.add_argument("files", nargs="+", type=Path, metavar="FILE", help="agent file; two with --diff")
@@ -276,6 +286,12 @@ def _check(parsed: argparse.Namespace) -> int:
     from harness import verbs
 
     return verbs.check(parsed)
+
+
+def _new_task(parsed: argparse.Namespace) -> int:
+    from harness import proving
+
+    return proving.new_task(parsed)
 
 
 def _proof(parsed: argparse.Namespace) -> int:

@@ -22,6 +22,7 @@ from harness.core.ports import Case, Grader, Lab
 from harness.core.records import Evidence, Grade, Outcome, Transcript, Tree
 from harness.core.scores import clause_score, clause_shares
 from harness.load.prompts import Prompt
+from harness.load.scaffold import scaffold
 from harness.load.tasks import Bundle, Files
 from harness.prove import mutants as mutating
 from harness.prove.mutants import Mutant
@@ -114,6 +115,14 @@ def proof(parsed: argparse.Namespace) -> int:
     else:
         proven = [_proven(prover, parsed.parts or tuple(PARTS)) for prover in provers]
     return OK if all(proven) else OFF
+
+
+def new_task(parsed: argparse.Namespace) -> int:
+    """`harness new task`."""
+    root = scaffold(parsed.tasks or compose.TASKS, parsed.name)
+    named = root if parsed.tasks else parsed.name
+    print(f"wrote {root}\n  next: `harness check {named}` names what is left to fill in, and then proves it")
+    return OK
 
 
 def _provers(choice: compose.Choice, parsed: argparse.Namespace, progress: Progress) -> list[Prover]:

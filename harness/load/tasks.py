@@ -28,6 +28,8 @@ DOCUMENTS = ("contract.md", "specs.md")
 OPENAPI = "contract.openapi.yaml"
 SEEN_FILES = ("task.toml", "contract.md", OPENAPI, "specs.md")
 SEEN_FOLDERS = ("meta", "repo", "checks")
+UNFILLED = b"FILL IN:"
+"""Begins a mark of the scaffold."""
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 LOOSE_CLAUSE = re.compile(r"\[(?P<id>[CS]-\d+)\]")
 EARLIER_REPORT = re.compile(r"backend-report-.+\.md")
@@ -134,6 +136,7 @@ def load_task(root: Path) -> Bundle:
         raise UsageError("no task.toml here", where=str(root), mend="name a task's folder")
     wrong = _Mistakes(root)
     _refuse_links(root, wrong)
+    _unfilled(root, wrong)
     file = _record(root, "task.toml", TaskFile, wrong)
     contract, specs = (_text(root, name, wrong) for name in DOCUMENTS)
     known = _clauses("contract.md", contract, "C", wrong) + _clauses("specs.md", specs, "S", wrong)
@@ -172,6 +175,15 @@ def _refuse_links(root: Path, wrong: _Mistakes) -> None:
             wrong.add(place, "a symbolic link; put the file itself here")
         elif not path.is_file() and not path.is_dir():
             wrong.add(place, "neither a file nor a folder; remove it")
+
+
+def _unfilled(root: Path, wrong: _Mistakes) -> None:
+    """Marks of `harness new task` that an author has not replaced yet."""
+    for path in folder_files(root):
+        for number, line in enumerate(path.read_bytes().splitlines(), 1):
+            if UNFILLED in line:
+                told = line.partition(UNFILLED)[2].decode("utf-8", "replace").strip()
+                wrong.add(f"{path.relative_to(root).as_posix()}:{number}", f"to fill in: {told}")
 
 
 def _folder(root: Path) -> dict[str, tuple[bytes, bool]]:
