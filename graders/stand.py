@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import posixpath
 import re
 import signal
 from collections.abc import Callable, Iterator, Mapping
@@ -37,6 +38,9 @@ GLANCE_S = 0.5
 LOG_CAP = 400_000
 """Most of a log that goes to the judge: its end."""
 STATEMENTS_CAP = 8_000_000
+LINKED_CAP = 20_000_000
+"""Bytes that links may add to a delivery."""
+LINKS_DEEP = 8
 SAFE_PATH = re.compile(r"[^/\0]+(/[^/\0]+)*")
 STATEMENT = re.compile(
     r"^(?P<pid>\d+):(?P<role>[^:\n]*):LOG:  (?:statement|execute [^:\n]*): (?P<sql>.*(?:\n\t.*)*)", re.M
@@ -260,15 +264,39 @@ def stand(case: Case, lab: Lab) -> Iterator[Stand]:
 
 
 def regular_files(tree: Tree) -> dict[str, tuple[bytes, bool]]:
-    """What crosses into a server: regular files only, by their own relative paths; links and special files do not."""
+    """What crosses into a server, by relative path: regular files, and relative links to such as what they lead to.
+
+    A link is followed in the manifest alone, so it leads nowhere but into the tree. Links to folders and special files
+    stay behind, and so do links whose contents together go over `LINKED_CAP`.
+    """
     files = {}
-    for path in tree.files():
-        parts = path.split("/")
-        if SAFE_PATH.fullmatch(path) and ".." not in parts and "." not in parts and ".git" not in parts:
-            content = tree.read(path)
-            assert content is not None
-            files[path] = (content, tree.entries[path].executable)
+    room = LINKED_CAP
+    for path, entry in sorted(tree.entries.items()):
+        source = path if entry.kind == "file" else _led_to(tree, path)
+        if source is None or not SAFE_PATH.fullmatch(path) or {"..", ".", ".git"} & set(path.split("/")):
+            continue
+        if source != path:
+            room -= tree.entries[source].size
+            if room < 0:
+                continue
+        content = tree.read(source)
+        assert content is not None
+        files[path] = (content, tree.entries[source].executable)
     return files
+
+
+def _led_to(tree: Tree, path: str) -> str | None:
+    """The regular file of the tree that a link leads to."""
+    for _ in range(LINKS_DEEP):
+        entry = tree.entries.get(path)
+        if entry is None or entry.kind == "special" or not path:
+            return None
+        if entry.kind == "file":
+            return path
+        if entry.target.startswith("/"):
+            return None
+        path = posixpath.normpath(posixpath.join(posixpath.dirname(path), entry.target))
+    return None
 
 
 def _testkit() -> dict[str, tuple[bytes, bool]]:
