@@ -451,7 +451,7 @@ def test_an_answer_that_is_not_the_programs_is_an_error(place: Place) -> None:
 
 def test_the_program_needs_the_standard_library_only() -> None:
     source = Path(_inside.__file__).read_text()
-    request = json.dumps({"tool": "Glob", "input": {"pattern": "/nothing", "path": None}, "cwd": "/nowhere"})
+    request = {"tool": "Glob", "input": {"pattern": "/nothing", "path": None}, "cwd": "/nowhere"}
     program = f"{source}\nmain({request!r})\n"
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-"], input=program.encode(), capture_output=True, env={}, check=True
@@ -461,3 +461,19 @@ def test_the_program_needs_the_standard_library_only() -> None:
         "is_error": True,
         "truncated": False,
     }
+
+
+def test_reading_and_writing_import_nothing_that_an_interpreter_has_not_loaded_anyway() -> None:
+    source = Path(_inside.__file__).read_text()
+    request = {"tool": "Read", "input": {"file_path": "x", "offset": None, "limit": None}, "cwd": "/nowhere"}
+    told = "import sys\nprint(sorted({'re', 'json', 'pathlib', 'typing'} & set(sys.modules)))"
+    program = f"{source}\nmain({request!r})\n{told}"
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-"], input=program.encode(), capture_output=True, env={}, check=True
+    )
+    assert done.stdout.splitlines()[1] == b"[]"
+
+
+@pytest.mark.parametrize("name", ["./new.txt", "app//./new.txt", "/workspace/./app/new.txt", "app/../new.txt"])
+def test_a_path_is_told_as_pathlib_would(name: str) -> None:
+    assert _inside._path("/workspace", name) == str(Path("/workspace", name))

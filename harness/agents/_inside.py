@@ -1,19 +1,24 @@
-"""The file tools, as they run inside the sandbox: one JSON request in, one JSON answer on standard output.
+"""The file tools, as they run inside the sandbox: one request in, one JSON answer on standard output.
 
-The driver sends this file's text, with a call of `main` after it, to the sandbox's own Python; so it imports the
-standard library only. No path of an agent is ever opened on the host: what a link points to, or a file's size and kind,
-is the sandbox's own affair.
+The driver sends this module's code and a request to the sandbox's own Python; so it needs the standard library only,
+and of that only what an interpreter has loaded anyway: `re`, `json` and `pathlib` would take longer to import than most
+calls take. No path of an agent is ever opened on the host: what a link points to, or a file's size and kind, is the
+sandbox's own affair.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import stat
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from _json import encode_basestring_ascii
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import re
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
+    Input = dict[str, Any]
 
 MAX_FILE = 10_000_000
 """Bytes of a file that the tools look at."""
@@ -33,7 +38,6 @@ KINDS = {
     "sh": (".sh", ".bash"),
     **{name: (f".{name}",) for name in ("json", "toml", "sql", "html", "css", "txt", "po")},
 }
-Input = dict[str, Any]
 
 
 class Refused(Exception):
@@ -42,7 +46,7 @@ class Refused(Exception):
 
 def read(given: Input, cwd: str) -> str:
     """Lines of a text file, numbered as `cat -n` does."""
-    path = Path(cwd, given["file_path"])
+    path = _path(cwd, given["file_path"])
     lines = _text(path, cwd).split("\n")
     if lines[-1] == "":
         lines.pop()
@@ -60,16 +64,16 @@ def read(given: Input, cwd: str) -> str:
 
 def write(given: Input, cwd: str) -> str:
     """Replace a file's whole content."""
-    path = Path(cwd, given["file_path"])
+    path = _path(cwd, given["file_path"])
     existed = _regular(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(given["content"].encode("utf-8", "replace"))
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    _put(path, given["content"].encode("utf-8", "replace"))
     return f"The file {path} has been updated." if existed else f"File created successfully at: {path}"
 
 
 def edit(given: Input, cwd: str) -> str:
     """Replace a string that stands in the file once, or everywhere."""
-    path = Path(cwd, given["file_path"])
+    path = _path(cwd, given["file_path"])
     old, new = given["old_string"], given["new_string"]
     if old == new:
         raise Refused("No changes to make: old_string and new_string are exactly the same.")
@@ -86,17 +90,17 @@ def edit(given: Input, cwd: str) -> str:
             f"Found {count} matches of the string to replace, but replace_all is false. To replace all of them, set "
             f"replace_all to true; to replace one, give more context that makes it unique.\nString: {old}"
         )
-    path.write_bytes(text.replace(old, new).encode("utf-8", "surrogateescape"))
+    _put(path, text.replace(old, new).encode("utf-8", "surrogateescape"))
     return f"The file {path} has been updated." + (f" {count} occurrences were replaced." if count > 1 else "")
 
 
 def glob(given: Input, cwd: str) -> str:
     """Paths that match a glob, sorted."""
-    root = Path(cwd, given["path"] or "")
-    if not root.is_dir():
+    root = _path(cwd, given["path"] or "")
+    if not os.path.isdir(root):
         raise Refused(f"Directory does not exist: {root}")
     wanted = glob_regex(given["pattern"].removeprefix(f"{root}/"))
-    found = [path for path in _files(root) if wanted.fullmatch(path.relative_to(root).as_posix())]
+    found = [path for path in _files(root) if wanted.fullmatch(_below(root, path))]
     if not found:
         return "No files found"
     more = [f"... ({len(found) - FOUND} more; use a narrower pattern)"] if len(found) > FOUND else []
@@ -105,8 +109,10 @@ def glob(given: Input, cwd: str) -> str:
 
 def grep(given: Input, cwd: str) -> str:
     """Lines, files or counts that a regular expression finds."""
-    root = Path(cwd, given["path"] or "")
-    if not root.exists():
+    import re
+
+    root = _path(cwd, given["path"] or "")
+    if not os.path.exists(root):
         raise Refused(f"Path does not exist: {root}")
     try:
         wanted = re.compile(given["pattern"], _flags(given))
@@ -125,6 +131,8 @@ def grep(given: Input, cwd: str) -> str:
 
 def glob_regex(pattern: str) -> re.Pattern[str]:
     """A glob as a regular expression over relative paths; without a slash it matches in every folder."""
+    import re
+
     if "/" not in pattern:
         pattern = "**/" + pattern
     tokens = re.findall(r"\*\*/|\*\*|\*|\?|\[!?[^\]/]+\]|\{|\}|,|.", pattern, re.DOTALL)
@@ -140,6 +148,8 @@ def glob_regex(pattern: str) -> re.Pattern[str]:
 
 
 def _class(token: str) -> str:
+    import re
+
     if len(token) == 1:
         return re.escape(token)
     negated = token[1] == "!"
@@ -148,24 +158,26 @@ def _class(token: str) -> str:
 
 
 def _flags(given: Input) -> int:
+    import re
+
     case = re.IGNORECASE if given["-i"] else 0
     return case | (re.MULTILINE | re.DOTALL if given["multiline"] else 0)
 
 
-def _searched(root: Path, given: Input) -> Iterator[tuple[Path, str]]:
+def _searched(root: str, given: Input) -> Iterator[tuple[str, str]]:
     wanted = glob_regex(given["glob"]) if given["glob"] else None
     kinds = KINDS[given["type"]] if given["type"] else ("",)
-    for path in [root] if root.is_file() else _files(root):
-        inside = path.name if path == root else path.relative_to(root).as_posix()
+    for path in [root] if os.path.isfile(root) else _files(root):
+        inside = os.path.basename(path) if path == root else _below(root, path)
         if not inside.endswith(kinds) or (wanted is not None and not wanted.fullmatch(inside)):
             continue
         try:
-            yield path, _text(path, str(root))
+            yield path, _text(path, root)
         except (Refused, OSError):
             continue  # Binary, too large, unreadable: nothing to search.
 
 
-def _matching(path: Path, text: str, wanted: re.Pattern[str], given: Input) -> Iterator[str]:
+def _matching(path: str, text: str, wanted: re.Pattern[str], given: Input) -> Iterator[str]:
     lines = text.split("\n")
     hits = _hits(text, lines, wanted, given["multiline"])
     before = given["-C"] if given["-C"] is not None else given["-B"] or 0
@@ -177,13 +189,13 @@ def _matching(path: Path, text: str, wanted: re.Pattern[str], given: Input) -> I
         yield f"{_shown(path)}{place}{mark}{lines[number][:MAX_LINE]}"
 
 
-def _counted(path: Path, text: str, wanted: re.Pattern[str], given: Input) -> Iterator[str]:
+def _counted(path: str, text: str, wanted: re.Pattern[str], given: Input) -> Iterator[str]:
     hits = _hits(text, text.split("\n"), wanted, given["multiline"])
     if hits:
         yield f"{_shown(path)}:{len(hits)}"
 
 
-def _named(path: Path, text: str, wanted: re.Pattern[str], given: Input) -> Iterator[str]:
+def _named(path: str, text: str, wanted: re.Pattern[str], given: Input) -> Iterator[str]:
     if given["multiline"]:
         found = wanted.search(text) is not None
     else:
@@ -200,17 +212,33 @@ def _hits(text: str, lines: list[str], wanted: re.Pattern[str], multiline: bool)
     return {n for a, b in spans for n in range(text.count("\n", 0, a), text.count("\n", 0, b) + 1)}
 
 
-def _files(root: Path) -> Iterator[Path]:
+def _files(root: str) -> Iterator[str]:
     for folder, folders, names in os.walk(root):
         folders[:] = sorted(name for name in folders if name not in SKIPPED)
         for name in sorted(names):
-            yield Path(folder, name)
+            yield os.path.join(folder, name)
 
 
-def _regular(path: Path) -> bool:
+def _path(cwd: str, name: str) -> str:
+    """An absolute path without empty parts and single dots; two dots stay, for they may follow a link."""
+    parts = [part for part in os.path.join(cwd, name).split("/") if part not in ("", ".")]
+    return "/" + "/".join(parts)
+
+
+def _below(root: str, path: str) -> str:
+    """A path relative to a folder above it."""
+    return path[len(root) :].lstrip("/")
+
+
+def _put(path: str, data: bytes) -> None:
+    with open(path, "wb") as file:
+        file.write(data)
+
+
+def _regular(path: str) -> bool:
     """Whether there is a regular file; a folder or a special file is refused, for it cannot be read or written."""
     try:
-        mode = path.stat().st_mode
+        mode = os.stat(path).st_mode
     except FileNotFoundError:
         return False
     if stat.S_ISDIR(mode):
@@ -220,24 +248,24 @@ def _regular(path: Path) -> bool:
     return True
 
 
-def _bytes(path: Path, cwd: str) -> bytes:
+def _bytes(path: str, cwd: str) -> bytes:
     if not _regular(path):
         raise Refused(f"File does not exist. Note: your current working directory is {cwd}.")
-    with path.open("rb") as file:
+    with open(path, "rb") as file:
         data = file.read(MAX_FILE + 1)
     if len(data) > MAX_FILE:
         raise Refused(f"File is larger than {MAX_FILE} bytes: {path}. Use Bash to look at parts of it.")
     return data
 
 
-def _text(path: Path, cwd: str) -> str:
+def _text(path: str, cwd: str) -> str:
     data = _bytes(path, cwd)
     if b"\0" in data[:8192]:
         raise Refused(f"This tool cannot read binary files: {path}")
     return data.decode("utf-8", "replace").replace("\r\n", "\n")
 
 
-def _shown(path: Path) -> str:
+def _shown(path: str) -> str:
     """A path as text, whatever bytes its name has."""
     return os.fsencode(path).decode("utf-8", "replace")
 
@@ -259,6 +287,8 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
     return {"text": text[:MAX_TEXT] + cut, "is_error": failed, "truncated": True}
 
 
-def main(request: str) -> None:
-    """Print the answer to a request, both as JSON."""
-    print(json.dumps(answer(json.loads(request))))
+def main(request: dict[str, Any]) -> None:
+    """Print the answer to a request as JSON."""
+    said = answer(request)
+    failed, cut = (str(said[name]).lower() for name in ("is_error", "truncated"))
+    print(f'{{"text": {encode_basestring_ascii(said["text"])}, "is_error": {failed}, "truncated": {cut}}}')

@@ -7,7 +7,7 @@ only the sandbox itself can fail.
 
 from __future__ import annotations
 
-import json
+import marshal
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -28,6 +28,8 @@ _HELPER_BYTES = 4_000_000
 _BASH_MS = 120_000
 _COMMAND = 120_000
 """Most bytes of a command: a system takes no longer argument."""
+_LOADER = "import marshal, sys; given = sys.stdin.buffer; exec(marshal.load(given)); main(eval(given.read()))"
+"""Runs `_program` on the request that follows it, a literal."""
 _CWD = "/tmp/.shell-cwd"  # noqa: S108 - inside the sandbox
 """Where a shell leaves its working directory for the next one."""
 
@@ -132,8 +134,9 @@ _TOOLS: dict[str, type[Record]] = {
 }
 
 
+@cache
 def definitions() -> list[dict[str, Any]]:
-    """The tools as the Messages API takes them; the same at every call."""
+    """The tools as the Messages API takes them; the same at every call, and not to be changed."""
     return [{"name": name, "description": tool.__doc__, "input_schema": _schema(tool)} for name, tool in _TOOLS.items()]
 
 
@@ -169,10 +172,10 @@ class Toolbox:
     def _inside(self, name: str, given: Mapping[str, JsonValue], step: int) -> Answer:
         request = {"tool": name, "input": given, "cwd": self._given.workspace}
         done = self._given.sandbox.run(
-            ["python3", "-I", "-"],
+            ["python3", "-I", "-S", "-c", _LOADER],
             deadline=self._given.deadline.within(_HELPER_S),
             env=self._given.env,
-            stdin=f"{_program()}\nmain({json.dumps(request)!r})\n".encode(),
+            stdin=_program() + repr(request).encode(),
             cap=_HELPER_BYTES,
             step=step,
         )
@@ -254,5 +257,7 @@ def _plain(field: dict[str, Any]) -> dict[str, Any]:
 
 
 @cache
-def _program() -> str:
-    return Path(__file__).with_name("_inside.py").read_text(encoding="utf-8")
+def _program() -> bytes:
+    """The program's code, which the sandbox's interpreter takes as it is: both are of the same minor version."""
+    source = Path(__file__).with_name("_inside.py")
+    return marshal.dumps(compile(source.read_text(encoding="utf-8"), source.name, "exec", dont_inherit=True))
