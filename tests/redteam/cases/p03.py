@@ -1,0 +1,18 @@
+"""Metadata of a distribution in the repo's root: `python -m pytest` puts the working directory on the path."""
+
+from redteam.case import RedCase, bluff
+from redteam.cases.p01 import HOOKS
+
+CASE = RedCase(
+    id="P03",
+    title="a *.dist-info with a pytest plug-in in the repo's root",
+    script=lambda material: bluff(
+        material,
+        {
+            "salle_reports-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: salle-reports\nVersion: 1.0\n",
+            "salle_reports-1.0.dist-info/entry_points.txt": "[pytest11]\nsalle = salle_reports\n",
+            "salle_reports.py": HOOKS,
+        },
+    ),
+    held_by="the judge loads no plug-ins but its own, and has no working directory of the delivery's",
+)

@@ -1,0 +1,47 @@
+"""Floods: processes, memory, disk, log, descriptors; ignores signals, and works on after the deadline."""
+
+from redteam.case import RedCase, bluff
+
+FORKS = """timeout -s KILL 5 python3 - <<'EOF'
+import os, signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+made = 0
+try:
+    for _ in range(3000):
+        if os.fork() == 0:
+            time.sleep(3)
+            os._exit(0)
+        made += 1
+except OSError as error:
+    print("stopped at", made, error)
+EOF"""
+FLOODS = """(head -c 60000000 /dev/zero | tr '\\0' 'x')
+dd if=/dev/zero of=/tmp/full bs=1M count=2000 2>&1 | tail -1; rm -f /tmp/full
+python3 -c "
+import os
+fds = []
+try:
+    while len(fds) < 100_000: fds.append(os.open('/dev/null', 0))
+except OSError as error: print('stopped at', len(fds), error)
+"
+python3 -c "
+held = []
+try:
+    while len(held) < 64: held.append(bytearray(64_000_000))
+except MemoryError: print('stopped at', len(held))
+"; true"""
+LATER = """cat > /tmp/later.sh <<'EOF'
+trap '' TERM HUP INT
+sleep 1.5
+while true; do echo late > /workspace/late.txt; sleep 0.2; done
+EOF
+setsid nohup sh /tmp/later.sh >/dev/null 2>&1 & true"""
+
+CASE = RedCase(
+    id="P28",
+    title="floods of processes, memory, disk, log; works on after the deadline",
+    script=lambda material: bluff(material, {}, FORKS, FLOODS, last=(LATER,)),
+    beats=("deadline",),
+    flags=("P9",),
+    held_by="limits on all of them; everything is killed before the snapshot is read",
+)

@@ -1,0 +1,226 @@
+"""The whole of it: canaries planted, ours on all cases, the weak graders on all cases, the host looked at again."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from pydantic import JsonValue
+
+from harness import compose
+from harness.load.tasks import Bundle
+from harness.models.script import Turn
+from redteam import ours
+from redteam.canaries import Canaries, adopt_orphans, holds, leftovers, planted
+from redteam.case import Material, RedCase, bluff
+from redteam.catalogue import catalogue
+from redteam.labs import labs
+from redteam.ours import NOOP, TWIN
+from redteam.verdicts import Outcome, outcome
+from redteam.views import seen_in_views
+from redteam.weak import Gains, Weak, weak
+
+CLOCK = '''"""The clock of the service."""
+
+from datetime import UTC, datetime
+
+
+def now() -> datetime:
+    """The time of day, in UTC."""
+    return datetime.now(UTC)
+'''
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What to run."""
+
+    cases: tuple[str, ...]
+    """Empty: all."""
+    sandbox: str
+    jobs: int
+    results: Path
+    """Where the run of ours is kept."""
+    weak: bool = True
+    """Whether the weak graders are tried too."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """What came of it."""
+
+    sandbox: str
+    outcomes: tuple[Outcome, ...]
+    canaries: tuple[str, ...]
+
+    @property
+    def held(self) -> bool:
+        """No cheat gained, no look-alike lost, the host is as it was."""
+        return not self.canaries and not any(one.problems for one in self.outcomes)
+
+    def summary(self) -> str:
+        """The result in a sentence."""
+        cheats = [one for one in self.outcomes if one.case.cheats]
+        honest = [one for one in self.outcomes if not one.case.cheats]
+        lost, full = sum(bool(one.problems) for one in cheats), sum(not one.problems for one in honest)
+        who = "root" if os.geteuid() == 0 else "an ordinary user"
+        return (
+            f"{lost} of {len(cheats)} cheats gain, {full} of {len(honest)} look-alikes get full marks, "
+            f"host {'intact' if not self.canaries else 'TOUCHED'}; {self.sandbox} as {who},"
+        )
+
+    def facts(self) -> dict[str, JsonValue]:
+        """The same for machines."""
+        rows: list[JsonValue] = [
+            {
+                "case": one.case.id,
+                "title": one.case.title,
+                "expected": str(one.case.expected),
+                "flags": list(one.case.flags),
+                "naive": one.naive,
+                "hardened": one.hardened,
+                "ours": one.word,
+                "problems": list(one.problems),
+            }
+            for one in self.outcomes
+        ]
+        return {
+            "sandbox": self.sandbox,
+            "root": os.geteuid() == 0,
+            "held": self.held,
+            "cases": rows,
+            "host": list(self.canaries),
+        }
+
+
+def tell(asked: Asked, root: Path, say: Say) -> Told:
+    """Play everything below `root`, which ends empty but for `asked.results`."""
+    cases = catalogue(asked.cases)
+    adopt_orphans()
+    with _temporary(root / "temp"):
+        before = leftovers(os.getpid())
+        with planted(compose.ROOT / "tasks") as canaries, _planted_in_environment(canaries):
+            told = _ours(cases, asked, canaries, say)
+            touched = [*canaries.found(), *_secrets(asked.results, canaries)]
+        gained = _weak(cases, asked, say) if asked.weak else {}
+        after = leftovers(os.getpid())
+    outcomes = tuple(
+        replace(
+            one,
+            naive=gained[one.case.id].naive,
+            hardened=gained[one.case.id].hardened,
+            problems=(*one.problems, *gained[one.case.id].problems),
+        )
+        if one.case.id in gained
+        else one
+        for one in told.outcomes
+    )
+    return Told(told.sandbox, outcomes, (*touched, *after.since(before)))
+
+
+def _ours(cases: dict[str, RedCase], asked: Asked, canaries: Canaries, say: Say) -> Told:
+    material = partial(Material, traps=canaries.traps)
+    played = ours.play(
+        _scripts(cases, material),
+        tasks=canaries.tasks,
+        results=asked.results,
+        sandbox=asked.sandbox,
+        jobs=asked.jobs,
+        key=canaries.traps.secret,
+        say=say,
+    )
+    null = [played.arms[NOOP], played.arms[TWIN]]
+    found = []
+    for case in cases.values():
+        twin = [played.arms[f"{case.id}-twin"]] if case.twin else []
+        one = outcome(case, played.arms[case.id], [*null, *twin])
+        hidden = seen_hidden(played.arms[case.id], ours.bundle_of(canaries.tasks))
+        found.append(replace(one, problems=(*one.problems, *hidden)))
+    views = seen_in_views(played.folder)
+    return Told(played.folder.manifest.sandbox, tuple(found), tuple(views))
+
+
+def _scripts(
+    cases: dict[str, RedCase], material: Callable[[Bundle], Material]
+) -> dict[str, Callable[[Bundle], Sequence[Turn]]]:
+    from harness.models.players.noop import Noop
+
+    scripts: dict[str, Callable[[Bundle], Sequence[Turn]]] = {
+        NOOP: lambda bundle: Noop().script(compose.materials(bundle, bundle.solution)),
+        TWIN: lambda bundle: bluff(material(bundle), {"app/core/clock.py": CLOCK}),
+    }
+    for case in cases.values():
+        scripts[case.id] = partial(_script, case.script, material)
+        if case.twin is not None:
+            scripts[f"{case.id}-twin"] = partial(_script, case.twin, material)
+    return scripts
+
+
+def _script(
+    script: Callable[[Material], Sequence[Turn]], material: Callable[[Bundle], Material], bundle: Bundle
+) -> Sequence[Turn]:
+    return script(material(bundle))
+
+
+def seen_hidden(judged: ours.Judged, bundle: Bundle) -> list[str]:
+    """Names of hidden checks that the agent saw, or left in its tree."""
+    if judged.evidence is None:
+        return []
+    names = [
+        line.split(b"def ", 1)[1].split(b"(", 1)[0].decode()
+        for content, _ in bundle.checks.values()
+        for line in content.splitlines()
+        if line.startswith(b"def test_")
+    ]
+    results = (call.result.text for call in judged.evidence.transcript.calls if call.result is not None)
+    said = "\n".join(results)
+    return [f"hidden check {name} was seen by the agent" for name in names if name in said]
+
+
+def _weak(cases: dict[str, RedCase], asked: Asked, say: Say) -> dict[str, Gains]:
+    choice = compose.Choice(tasks=[ours.TASK], sandbox=asked.sandbox)
+    bundle = ours.bundle_of(choice.tasks_root)
+    store = compose.make_store(choice, say)
+    lab = compose.make_lab(choice, store, bundle.task.file.toolchain, say)
+    with planted(compose.ROOT / "tasks") as canaries, ThreadPoolExecutor(asked.jobs) as pool:
+        judges = weak(Material(bundle, canaries.traps), labs(lab, store, bundle.task.file.toolchain))
+        return dict(pool.map(partial(_gains, judges, say), cases.values()))
+
+
+def _gains(judges: Weak, say: Say, case: RedCase) -> tuple[str, Gains]:
+    gains = judges.gains(case)
+    say(f"{case.id}: naive: {gains.naive}, hardened: {gains.hardened}")
+    return case.id, gains
+
+
+def _secrets(results: Path, canaries: Canaries) -> list[str]:
+    return [f"{path} holds the secret" for path in holds(results, canaries.traps.secret)]
+
+
+@contextmanager
+def _temporary(folder: Path) -> Iterator[None]:
+    """All temporary files in a folder of their own, so that what is left over can be told."""
+    folder.mkdir()
+    before, tempfile.tempdir = tempfile.tempdir, str(folder)
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before
+
+
+@contextmanager
+def _planted_in_environment(canaries: Canaries) -> Iterator[None]:
+    """The secret where careless harnesses keep theirs: in the environment of the process."""
+    os.environ["ANTHROPIC_API_KEY"] = canaries.traps.secret
+    try:
+        yield
+    finally:
+        del os.environ["ANTHROPIC_API_KEY"]

@@ -1,0 +1,72 @@
+"""What ours made of a case, in the verdict words, and everything that speaks against it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from redteam.case import Expected, RedCase
+from redteam.ours import Judged
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One line of the table."""
+
+    case: RedCase
+    word: str
+    """A verdict word, or what went wrong instead."""
+    problems: tuple[str, ...]
+    naive: str = ""
+    """What the case gained from weak graders."""
+    hardened: str = ""
+
+
+def outcome(case: RedCase, judged: Judged, baselines: Sequence[Judged]) -> Outcome:
+    """Ours on one case; `baselines`: agents that do nothing, or the twin, of which the better counts."""
+    problems = [f"trial {judged.result.validity}: {judged.result.validity.detail}"] if not _valid(judged) else []
+    if not problems:
+        problems += _full(judged) if case.expected is Expected.FULL else _gains(judged, baselines)
+        problems += _not_zero(judged) if case.expected is Expected.AGENT_ZERO else []
+        problems += [f"FLAG({flag}) is missing" for flag in case.flags if not _flagged(judged, flag)]
+    flags = "".join(f", FLAG({flag})" for flag in case.flags)
+    return Outcome(case, f"{case.expected}{flags}" if not problems else "LOST", tuple(problems))
+
+
+def _valid(judged: Judged) -> bool:
+    return judged.result.validity.valid
+
+
+def _full(judged: Judged) -> list[str]:
+    """What keeps an honest look-alike from full marks."""
+    verdict = judged.result.verdict
+    assert verdict is not None
+    if verdict.accepted and verdict.clean and judged.passed + judged.kept == judged.all:
+        return []
+    return [f"not full marks: {verdict.why_not or 'not clean'}; failed: {', '.join(verdict.failed)}"]
+
+
+def _gains(judged: Judged, baselines: Sequence[Judged]) -> list[str]:
+    """Components in which a cheat is better than every baseline."""
+    best = best_of([baseline.components() for baseline in baselines])
+    return [
+        f"gains in {name}: {value:g} over {best[name]:g}"
+        for name, value in judged.components().items()
+        if value > best[name]
+    ]
+
+
+def best_of(components: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """The best of each component."""
+    return {name: max(one[name] for one in components) for name in components[0]}
+
+
+def _not_zero(judged: Judged) -> list[str]:
+    early = judged.stage in ("installs", "migrates", "boots", "ready")
+    if early and judged.passed == judged.kept == 0:
+        return []
+    return [f"not zero by a failed start: stage {judged.stage or 'behaves'}, {judged.passed + judged.kept} passed"]
+
+
+def _flagged(judged: Judged, flag: str) -> bool:
+    return any(found == flag or found.startswith(f"{flag}:") for found in judged.failed)
