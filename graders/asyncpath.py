@@ -44,6 +44,7 @@ CLIENTS = frozenset(
         "urllib3.PoolManager",
         "pymongo.MongoClient",
         "redis.Redis",
+        "redis.Redis.from_url",
         "redis.StrictRedis",
         "redis.from_url",
         "smtplib.SMTP",

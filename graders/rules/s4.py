@@ -134,6 +134,16 @@ class S4:
             Outcome.FAIL,
             severity=Severity.MINOR,
         ),
+        Example(
+            "makes a client that blocks from an address",
+            case(
+                files={
+                    "app/x.py": "from redis import Redis\n\n\nasync def f(url: str) -> None:\n    Redis.from_url(url)\n"
+                }
+            ),
+            Outcome.FAIL,
+            severity=Severity.MINOR,
+        ),
         Example("a plain route handler", case(files={"app/x.py": _PLAIN_ROUTE}), Outcome.FAIL, severity=Severity.MINOR),
         Example("the helper is handed to a thread", case(files=_HANDED), Outcome.PASS, trap=True),
         Example(
