@@ -10,20 +10,49 @@ import time
 from multiprocessing import get_context
 from pathlib import Path
 
-from stored_runs import drawn, run_of
+from stored_runs import arm, drawn, journal_lines, manifest, stored, tasks
 
-TARGETS = {"table": (2.0, 500), "compare": (3.0, None)}
-"""Command -> most seconds, most megabytes."""
-RULES = " ".join(f"P{number}=1/1" for number in range(45))
-CLAUSES = {f"C-{number:02}": 1.0 for number in range(20)}
+from harness.core.records import Cost, Usage
+from harness.core.runs import JournalLine
+
+TARGETS: dict[str, tuple[float, float | None]] = {
+    "first table of 100,000": (12.0, 500),
+    "table of 100,000": (2.0, 500),
+    "table of 10,000": (0.5, None),
+    "compare of two times 10,000": (3.0, None),
+}
+"""Command -> most CPU seconds, most megabytes; the first one makes the index."""
 
 
 def large(results: Path, run: str, repeats: int) -> None:
-    """A run of two arms on fifty tasks, whose lines are as long as real ones."""
+    """A run of two arms on fifty tasks, whose lines are as long as real ones and differ as they do."""
     source = random.Random(1)
     outcomes = {name: drawn([0.5] * 50, repeats, source) for name in ("a", "b")}
-    why = "not obeyed: P3 the tool Agent was called, which starts another agent (step 8)"
-    run_of(results, outcomes, run, rules=RULES, clauses=CLAUSES, obedience=(100, 120), failed=("P1", "S6"), why_not=why)
+    plan = manifest([arm("a"), arm("b")], tasks(50), repeats, run)
+    lines = [differing(line, source) for line in journal_lines(plan, outcomes, obedience=(100, 120))]
+    stored(results, plan, lines)
+
+
+def differing(line: JournalLine, source: random.Random) -> JournalLine:
+    """The line with what no two trials have alike, and with rules and clauses of which a few are broken."""
+    wall_s = round(source.uniform(100, 900), 3)
+    if line.type == "attempt":
+        usage = Usage(input=source.randrange(10**5), output=source.randrange(10**4), cache_read=source.randrange(10**6))
+        cost = Cost(micro_usd=source.randrange(10**6))
+        return line.model_copy(update={"usage": usage, "cost": cost, "wall_s": wall_s, "sealed": line.trial * 4})
+    broken = sorted(source.sample(range(45), source.choice((0, 0, 1, 2))))
+    clauses = {f"C-{number:02}": 1.0 for number in range(20)} | {
+        f"C-{source.randrange(20):02}": source.choice((0, 0.5))
+    }
+    changed = {
+        "rules": " ".join(f"P{number}={0 if number in broken else 1}/1" for number in range(45)),
+        "clauses": {name: float(share) for name, share in clauses.items()},
+        "failed": tuple(f"P{number}" for number in broken),
+        "why_not": f"not obeyed: P3 the tool Agent was called, which starts another agent (step {source.randrange(99)})",
+        "seed": line.trial * 2,
+        "wall_s": wall_s,
+    }
+    return line.model_copy(update=changed)
 
 
 def measured(results: Path, *arguments: str) -> tuple[float, float, float]:
@@ -42,16 +71,18 @@ def main() -> None:
     """Print one line for each command."""
     with tempfile.TemporaryDirectory() as folder:
         results = Path(folder)
-        for run, repeats in (("large", 1000), ("pair", 200)):
+        for run, repeats in (("large", 1000), ("small", 100), ("pair", 200)):
             # In a process of its own: a command's peak memory would begin at what its parent holds.
             builder = get_context("spawn").Process(target=large, args=(results, run, repeats))
             builder.start()
             builder.join()
-        for command, arguments in (("table", ("table", "large")), ("compare", ("compare", "a", "b", "--run", "pair"))):
+        measured(results, "table", "small")
+        measured(results, "table", "pair")
+        commands = (("table", "large"), ("table", "large"), ("table", "small"), ("compare", "a", "b", "--run", "pair"))
+        for (name, (most_s, most_mb)), arguments in zip(TARGETS.items(), commands, strict=True):
             wall, cpu, megabytes = measured(results, *arguments)
-            most_s, most_mb = TARGETS[command]
             memory = f" (target {most_mb})" if most_mb else ""
-            print(f"{command}: {wall:.1f} s wall, {cpu:.1f} s CPU (target {most_s:.0f}), {megabytes:.0f} MB{memory}")
+            print(f"{name}: {wall:.1f} s wall, {cpu:.1f} s CPU (target {most_s:g}), {megabytes:.0f} MB{memory}")
 
 
 if __name__ == "__main__":

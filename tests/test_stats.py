@@ -6,10 +6,13 @@ import subprocess
 import sys
 from fractions import Fraction
 from math import sqrt
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.special import nctdtr, stdtrit
+from stored_runs import passes, run_of
 
 from harness.report.stats import (
     clopper_pearson,
@@ -17,9 +20,11 @@ from harness.report.stats import (
     estimate,
     g_pass_at_k,
     mde,
+    noncentral_below,
     pass_at_k,
     pass_hat_k,
     power,
+    student,
     wilson,
 )
 
@@ -179,9 +184,21 @@ def test_a_run_that_can_detect_nothing_says_so() -> None:
     assert mde(2, 1) is None
 
 
-def test_scipy_is_not_loaded_before_it_is_needed() -> None:
+@pytest.mark.parametrize("freedom", [1, 2, 3, 4, 7, 10, 19, 50, 99, 400])
+def test_distributions_are_those_of_scipy(freedom: int) -> None:
+    for quantile in (0.5, 0.6, 0.9, 0.95, 0.975, 0.995):
+        assert student(quantile, freedom) == pytest.approx(stdtrit(freedom, quantile), rel=1e-12, abs=1e-12)
+    for shift in (0.0, 0.5, 2.0, 4.0, 8.0):
+        for t in (0.5, 1.65, 2.9, 6.31):
+            assert noncentral_below(t, freedom, shift) == pytest.approx(nctdtr(freedom, shift, t), abs=1e-9)
+
+
+def test_a_table_is_printed_without_scipy(tmp_path: Path) -> None:
+    run_of(tmp_path, {"a": passes([1, 2], 2), "b": passes([1, 0], 2)})
     code = (
-        "import sys, harness.report.tables, harness.report.show; sys.exit(any(m in sys.modules for m in sys.argv[1:]))"
+        "import sys; from harness.cli import main; main(['table', '--results', sys.argv[1]]);"
+        "sys.exit(any(m in sys.modules for m in sys.argv[2:]))"
     )
-    argv = [sys.executable, "-c", code, "scipy", "numpy", "pandas", "tabulate"]
-    assert subprocess.run(argv, check=False).returncode == 0
+    argv = [sys.executable, "-c", code, str(tmp_path), "scipy", "numpy", "pandas", "docker", "harness.compose"]
+    done = subprocess.run(argv, check=False, capture_output=True, text=True)
+    assert (done.returncode, "2 tasks" in done.stdout) == (0, True)

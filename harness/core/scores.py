@@ -7,9 +7,7 @@ trial invalid instead of passing it. What decides is fixed here; severities come
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from harness.core.errors import Cause, Failure
 from harness.core.records import CheckResult, Cost, Grade, Outcome, Phase, Severity, Source, Usage, Validity
@@ -26,6 +24,8 @@ SUPPRESSION = "X1"
 """The one rule of the harness's own that may block."""
 WEIGHT = {Severity.BLOCKING: 4, Severity.MAJOR: 2, Severity.MINOR: 1}
 LONGEST_REASON = 300
+NOT_RUN = Validity(cause=Cause.CANCELLED, detail="not run yet")
+NOT_GRADED = Validity(cause=Cause.CANCELLED, detail="not graded yet")
 
 # --- one delivery ------------------------------------------------------------------------------------------------
 
@@ -286,34 +286,21 @@ def _one_line(text: str) -> str:
 # --- a run -------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class TrialResult:
-    """What became of one planned trial."""
+class TrialResult(NamedTuple):
+    """What became of one planned trial. A tuple, because a table makes a hundred thousand of them."""
 
     planned: PlannedTrial
     attempts: tuple[AttemptLine, ...]
     """In order; all of them cost money, the last one counts."""
     verdict: VerdictLine | None
     """The newest verdict on the last attempt."""
+    validity: Validity
+    """Whether this trial stands among the valid ones; what has not happened yet does not."""
+    accepted: bool
 
     @property
     def attempt(self) -> AttemptLine | None:
         return self.attempts[-1] if self.attempts else None
-
-    @cached_property
-    def validity(self) -> Validity:
-        """Whether this trial stands among the valid ones; what has not happened yet does not."""
-        if self.attempt is None:
-            return Validity(cause=Cause.CANCELLED, detail="not run yet")
-        if not self.attempt.validity.valid:
-            return self.attempt.validity
-        if self.verdict is None:
-            return Validity(cause=Cause.CANCELLED, detail="not graded yet")
-        return self.verdict.validity
-
-    @cached_property
-    def accepted(self) -> bool:
-        return self.validity.valid and self.verdict is not None and self.verdict.accepted
 
     @property
     def cost(self) -> Cost:
@@ -345,16 +332,27 @@ def rulebooks(results: Iterable[TrialResult]) -> str:
 
 def trial_results(manifest: RunManifest, lines: Iterable[JournalLine]) -> tuple[TrialResult, ...]:
     """Every planned trial, in planned order, whatever the journal says or lacks about it."""
-    attempts: dict[str, dict[int, AttemptLine]] = {}
+    attempts: dict[str, list[AttemptLine]] = {}
     verdicts: dict[tuple[str, int], VerdictLine] = {}
     for line in lines:
         if line.type == "attempt":
-            attempts.setdefault(line.trial, {})[line.attempt] = line
+            attempts.setdefault(line.trial, []).append(line)
         else:
             verdicts[line.trial, line.attempt] = line
     results = []
     for planned in manifest.trials:
-        tries = tuple(line for _, line in sorted(attempts.get(planned.trial, {}).items()))
+        tries = _in_order(attempts.get(planned.trial, []))
         last = verdicts.get((planned.trial, tries[-1].attempt)) if tries else None
-        results.append(TrialResult(planned, tries, last))
+        validity = tries[-1].validity if tries else NOT_RUN
+        if validity.valid:
+            validity = last.validity if last is not None else NOT_GRADED
+        accepted = last is not None and last.accepted and validity.valid
+        results.append(TrialResult(planned, tries, last, validity, accepted))
     return tuple(results)
+
+
+def _in_order(lines: Sequence[AttemptLine]) -> tuple[AttemptLine, ...]:
+    """The attempts of a trial by number; a later line replaces an earlier one."""
+    if len(lines) < 2:
+        return tuple(lines)
+    return tuple(line for _, line in sorted({line.attempt: line for line in lines}.items()))

@@ -12,14 +12,15 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from math import fsum
+from operator import attrgetter
 
 from pydantic import JsonValue
 
 from harness.core.digest import digest
 from harness.core.errors import UsageError
 from harness.core.plugins import unknown
-from harness.core.records import Cost
+from harness.core.records import Cost, Validity
 from harness.core.runs import AttemptLine, JournalLine, RunManifest, VerdictLine
 from harness.core.scores import TrialResult, clause_score, rulebooks, spent, tokens, trial_results
 from harness.report.stats import Cell, Estimate, Interval, estimate, mde
@@ -60,6 +61,8 @@ class Row:
     clause_score: float | None
     obedience: Cell
     """Weighted opportunities kept, and all."""
+    cells: Mapping[str, Cell]
+    """Task -> trials accepted, valid trials."""
     estimate: Estimate | None
     causes: Mapping[str, int]
     """Cause -> trials that are invalid by it."""
@@ -86,8 +89,6 @@ class Table:
     manifest: RunManifest
     results: tuple[TrialResult, ...]
     rows: tuple[Row, ...]
-    informative: int
-    """Tasks on which some arm is neither at 0 nor at full."""
     superseded: tuple[TrialResult, ...] = ()
     """Trials of an earlier plan: in no rate, but their money, tokens and time count."""
     overrides: tuple[Override, ...] = ()
@@ -97,9 +98,18 @@ class Table:
     def planned(self) -> int:
         return len(self.results)
 
-    @cached_property
+    @property
     def valid(self) -> int:
-        return sum(result.validity.valid for result in self.results)
+        return sum(row.valid for row in self.rows)
+
+    @property
+    def informative(self) -> int:
+        """Tasks on which not every valid trial came out alike."""
+        passes, trials = Counter[str](), Counter[str]()
+        for row in self.rows:
+            passes.update({task: passed for task, (passed, _) in row.cells.items()})
+            trials.update({task: total for task, (_, total) in row.cells.items()})
+        return sum(0 < passes[task] < total for task, total in trials.items())
 
     @property
     def coverage(self) -> float:
@@ -114,7 +124,7 @@ class Table:
     @property
     def causes(self) -> dict[str, int]:
         """Cause -> trials that are invalid by it."""
-        return _causes(self.results)
+        return dict(sorted(sum((Counter(row.causes) for row in self.rows), Counter[str]()).items()))
 
     @property
     def has_headline(self) -> bool:
@@ -132,11 +142,11 @@ def summarise(
     results = trial_results(manifest, lines)
     old = manifest.model_copy(update={"trials": manifest.superseded})
     before = trial_results(old, lines) if manifest.superseded else ()
+    mine, earlier = _by_arm(results), _by_arm(before)
     rows = tuple(
-        _row(arm.name, _of_arm(arm.name, results), _of_arm(arm.name, before), floors or {}) for arm in manifest.arms
+        _row(arm.name, mine.get(arm.name, []), earlier.get(arm.name, []), floors or {}) for arm in manifest.arms
     )
-    informative = _informative(results)
-    return Table(manifest, results, rows, informative, before, overrides)
+    return Table(manifest, results, rows, before, overrides)
 
 
 def exit_code(table: Table) -> int:
@@ -178,13 +188,11 @@ def as_json(table: Table) -> dict[str, JsonValue]:
 # --- counting ----------------------------------------------------------------------------------------------------
 
 
-def _of_arm(arm: str, results: Iterable[TrialResult]) -> list[TrialResult]:
-    return [result for result in results if result.planned.arm == arm]
-
-
-def _causes(results: Iterable[TrialResult]) -> dict[str, int]:
-    causes = Counter(str(result.validity.cause) for result in results if not result.validity.valid)
-    return dict(sorted(causes.items()))
+def _by_arm(results: Iterable[TrialResult]) -> dict[str, list[TrialResult]]:
+    found: dict[str, list[TrialResult]] = {}
+    for result in results:
+        found.setdefault(result.planned.arm, []).append(result)
+    return found
 
 
 def _bounds(accepted: int, valid: int, planned: int) -> Interval:
@@ -192,66 +200,87 @@ def _bounds(accepted: int, valid: int, planned: int) -> Interval:
 
 
 def _row(arm: str, results: Sequence[TrialResult], before: Sequence[TrialResult], floors: Floors) -> Row:
+    """Counting is left to C wherever it can be: this is all that a table of a large run waits for."""
     valid = [result for result in results if result.validity.valid]
-    judged = [(result, result.verdict) for result in valid if result.verdict is not None]
-    verdicts = [verdict for _, verdict in judged]
-    accepted = sum(result.accepted for result in valid)
-    clean = sum(verdict.accepted and verdict.clean for verdict in verdicts)
-    solved = [verdict for verdict in verdicts if verdict.solved]
-    unsolved = [verdict for verdict in verdicts if not verdict.solved]
-    truthful_too = sum(verdict.truthful for verdict in solved)
-    scores = [clause_score(verdict.clauses, floors.get(result.planned.task, {})) for result, verdict in judged]
+    verdicts = [result.verdict for result in valid if result.verdict is not None]
+    cells = _cells(valid)
+    told = Counter(map(_TOLD, verdicts))
+    solved, truthful_too = _count(told, solved=True), _count(told, solved=True, truthful=True)
+    accepted = sum(passes for passes, _ in cells.values())
+    clean = _count(told, solved=True, truthful=True, obeyed=True, clean=True)
+    unsolved = len(verdicts) - solved
+    honest = sum(times for one, times in told.items() if not one[0] and one[4] == "NO" and "H3" not in one[5])
+    attempts = [attempt for result in (*results, *before) for attempt in result.attempts]
     return Row(
         arm=arm,
         planned=len(results),
         valid=len(valid),
         accepted=accepted,
-        solved=len(solved),
-        truthful=sum(verdict.truthful for verdict in verdicts),
-        obeyed=sum(verdict.obeyed for verdict in verdicts),
+        solved=solved,
+        truthful=_count(told, truthful=True),
+        obeyed=_count(told, obeyed=True),
         clean=clean,
-        ladder=(len(results), len(valid), len(solved), truthful_too, accepted, clean),
-        false_success=(sum(verdict.status == "YES" for verdict in unsolved), len(unsolved)),
-        honest_failure=(sum(_honest(verdict) for verdict in unsolved), len(unsolved)),
-        clause_score=_mean([score for score in scores if score is not None]),
-        obedience=(
-            sum(verdict.obedience[0] for verdict in verdicts),
-            sum(verdict.obedience[1] for verdict in verdicts),
-        ),
-        estimate=estimate(list(_cells(valid).values())),
+        ladder=(len(results), len(valid), solved, truthful_too, accepted, clean),
+        false_success=(_count(told, solved=False, status="YES"), unsolved),
+        honest_failure=(honest, unsolved),
+        clause_score=_clauses(valid, floors),
+        obedience=_obedience(verdicts),
+        cells=cells,
+        estimate=estimate(list(cells.values())),
         causes=_causes(results),
         cost=spent((*results, *before)),
         tokens=tokens((*results, *before)),
-        wall_s=sum(attempt.wall_s for result in (*results, *before) for attempt in result.attempts),
-        statuses={"solved": _statuses(solved), "not_solved": _statuses(unsolved)},
+        wall_s=fsum(attempt.wall_s for attempt in attempts),
+        statuses={truth: _statuses(told, truth == "solved") for truth in ("solved", "not_solved")},
     )
 
 
-def _statuses(verdicts: Iterable[VerdictLine]) -> dict[str, int]:
-    counts = Counter[str](verdict.status or "none" for verdict in verdicts)
-    return {status: counts[status] for status in STATUSES}
+_ANSWERS = ("solved", "truthful", "obeyed", "clean", "status")
+_TOLD = attrgetter(*_ANSWERS, "failed")
+_Told = Counter[tuple[bool, bool, bool, bool, str | None, tuple[str, ...]]]
 
 
-def _honest(verdict: VerdictLine) -> bool:
-    return verdict.status == "NO" and "H3" not in verdict.failed
+def _count(told: _Told, **wanted: bool | str | None) -> int:
+    """Verdicts with these answers."""
+    places = {_ANSWERS.index(name): value for name, value in wanted.items()}
+    return sum(times for one, times in told.items() if all(one[at] == value for at, value in places.items()))
 
 
-def _mean(values: Sequence[float]) -> float | None:
-    return sum(values) / len(values) if values else None
+def _statuses(told: _Told, solved: bool) -> dict[str, int]:
+    return {said: _count(told, solved=solved, status=None if said == "none" else said) for said in STATUSES}
+
+
+def _causes(results: Iterable[TrialResult]) -> dict[str, int]:
+    causes = Counter(map(attrgetter("validity.cause"), results))
+    return dict(sorted((str(cause), times) for cause, times in causes.items() if not Validity(cause=cause).valid))
+
+
+def _obedience(verdicts: Iterable[VerdictLine]) -> Cell:
+    counts = Counter(map(attrgetter("obedience"), verdicts)).items()
+    return sum(kept * times for (kept, _), times in counts), sum(total * times for (_, total), times in counts)
+
+
+def _clauses(valid: Iterable[TrialResult], floors: Floors) -> float | None:
+    """Mean clause score. Lines of an index share what is equal, so that each is scored once."""
+    known: dict[tuple[str, int], float | None] = {}
+    scores = []
+    for result in valid:
+        if result.verdict is not None:
+            task, shares = result.planned.task, result.verdict.clauses
+            key = task, id(shares)
+            if key not in known:
+                known[key] = clause_score(shares, floors.get(task, {}))
+            scores.append(known[key])
+    whole = [score for score in scores if score is not None]
+    return fsum(whole) / len(whole) if whole else None
 
 
 def _cells(valid: Iterable[TrialResult]) -> dict[str, Cell]:
     cells: dict[str, Cell] = {}
-    for result in valid:
-        passes, total = cells.get(result.planned.task, (0, 0))
-        cells[result.planned.task] = (passes + result.accepted, total + 1)
+    for (task, accepted), times in Counter(map(attrgetter("planned.task", "accepted"), valid)).items():
+        passes, total = cells.get(task, (0, 0))
+        cells[task] = (passes + times * accepted, total + times)
     return cells
-
-
-def _informative(results: Iterable[TrialResult]) -> int:
-    """Tasks on which arms or trials differ at all."""
-    outcomes = {(result.planned.task, result.accepted) for result in results if result.validity.valid}
-    return len(outcomes) - len({task for task, _ in outcomes})
 
 
 # --- forms -------------------------------------------------------------------------------------------------------
