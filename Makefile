@@ -14,7 +14,7 @@ BUDGET ?=
 MATRIX ?= results/baselines/nightly.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help eval test check lint prove nightly corpus chaos bench clean
+.PHONY: help eval test check lint proof nightly corpus chaos bench clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -37,8 +37,8 @@ lint: $(READY) ## style, types and layers
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --cache-dir .import_linter_cache
 
-prove: $(READY) ## prove every task: reference five times, alternatives, every flaw, floor
-	@$(BIN)/harness check
+proof: $(READY) ## prove every task: agents, every flaw, mutants, mock, juniors, repeats; keeps records, runs what changed
+	@$(BIN)/harness proof
 
 nightly: $(READY) ## candidate against a pinned control (MATRIX=file), trend, exports; exit 1 when it got worse, 3 when invalid
 	@code=0; $(BIN)/harness nightly --matrix $(MATRIX) --sandbox $(SANDBOX) --format markdown \

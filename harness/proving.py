@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 from harness import compose, verbs
 from harness.core import plugins
@@ -23,7 +24,7 @@ from harness.core.records import Evidence, Grade, Outcome, Transcript, Tree
 from harness.core.scores import clause_score, clause_shares
 from harness.load.prompts import Prompt
 from harness.load.scaffold import scaffold
-from harness.load.tasks import Bundle, Files
+from harness.load.tasks import Bundle, Files, find_tasks
 from harness.prove import mutants as mutating
 from harness.prove.mutants import Mutant
 from harness.prove.mutation import Answer, Mutation, Played, play
@@ -32,6 +33,7 @@ from harness.prove.record import (
     RECORD,
     SAMPLE,
     Checked,
+    Facts,
     Flakes,
     Partial,
     ProofRecord,
@@ -41,7 +43,7 @@ from harness.prove.record import (
     record_bytes,
     stale,
 )
-from harness.prove.said import shortcomings, text
+from harness.prove.said import BEGIN, put_in, shortcomings, table, text
 from harness.report.progress import Progress
 from harness.run.check import rotation
 from harness.store.layout import write_atomic
@@ -50,6 +52,7 @@ OK, OFF = 0, 1
 REPEATS = 20
 """Grades of the reference, each with another seed."""
 REFERENCES = 5
+README = "README.md"
 
 Say = Callable[[str], None]
 
@@ -88,10 +91,12 @@ class Prover:
         with boundary(Cause.GRADER, "proof"):
             return grader.grade(self.case(delivery, seed))
 
-    def all_mutants(self) -> list[Mutant]:
-        """Every mutant of the reference, in the order of the sample."""
+    def all_mutants(self, paths: Collection[str] | None = None) -> list[Mutant]:
+        """Every mutant of the reference (of the files `paths`), in the order of the sample."""
         seed = {path: content for path, (content, _) in self.bundle.seed.items()}
-        found = mutating.mutants(seed, self.bundle.solution.files, self.bundle.task.file.app.package)
+        given = self.bundle.solution.files
+        files = given if paths is None else {path: given[path] for path in paths if path in given}
+        found = mutating.mutants(seed, files, self.bundle.task.file.app.package)
         return mutating.in_order(found, SAMPLE)
 
     def fate(self, mutant: Mutant, first: Sequence[str]) -> Answer:
@@ -114,7 +119,34 @@ def proof(parsed: argparse.Namespace) -> int:
         proven = [replay(prover, parsed.replay) for prover in provers]
     else:
         proven = [_proven(prover, parsed.parts or tuple(PARTS)) for prover in provers]
+        for folder in {prover.bundle.task.root.parent for prover in provers}:
+            _retell(folder)
     return OK if all(proven) else OFF
+
+
+def _retell(tasks: Path) -> None:
+    """Renew the table in the README of a folder of tasks, where it has one."""
+    path = tasks / README
+    if path.is_file() and BEGIN in (said := path.read_text(encoding="utf-8")):
+        write_atomic(path, put_in(said, table_of(tasks)).encode())
+
+
+def table_of(tasks: Path) -> str:
+    """The table of all tasks in a folder, from their records."""
+    roots = find_tasks(tasks)
+    return table((read_record(roots[name], name), equivalents(roots[name])) for name in sorted(roots))
+
+
+def _facts(bundle: Bundle) -> Facts:
+    texts = {path: content.decode("utf-8", "replace") for path, content in bundle.solution.files.items()}
+    seed = {path: content.decode("utf-8", "replace") for path, (content, _) in bundle.seed.items()}
+    return Facts(
+        tags=bundle.task.file.tags,
+        seed_files=sum(not path.startswith(".claude/") for path in bundle.seed),
+        reference_lines=sum(len(mutating.added_lines(seed.get(path, ""), text)) for path, text in texts.items()),
+        clauses=len(bundle.task.clauses),
+        checks=len(bundle.tests),
+    )
 
 
 def new_task(parsed: argparse.Namespace) -> int:
@@ -151,7 +183,7 @@ def _provers(choice: compose.Choice, parsed: argparse.Namespace, progress: Progr
 
 def _proven(prover: Prover, parts: Sequence[str]) -> bool:
     root, task = prover.bundle.task.root, prover.bundle.task.id
-    record = read_record(root, task)
+    record = read_record(root, task).model_copy(update={"facts": _facts(prover.bundle)})
     for part in parts:
         prover.progress.say(f"proof {task}: {part}")
         record = PARTS[part](prover, record)
@@ -268,19 +300,18 @@ PARTS: Mapping[str, Callable[[Prover, ProofRecord], ProofRecord]] = {
 def replay(prover: Prover, count: int) -> bool:
     """Whether `count` mutants that the record calls killed still are; others each day."""
     task = prover.bundle.task
-    record = read_record(task.root, task.id)
-    if record.mutation is None:
-        raise UsageError("no mutants on record", where=str(task.root / RECORD), mend=f"run `harness proof {task.id}`")
-    killed = {one.id: one for one in record.mutation.played if one.fate == "killed"}
-    now = {mutant.id: mutant for mutant in prover.all_mutants()}
-    chosen = rotation(killed.keys() & now.keys(), count, datetime.now(UTC).toordinal())
+    part = read_record(task.root, task.id).mutation
+    killed = {one.id: one for one in (part.played if part is not None else ()) if one.fate == "killed"}
+    chosen = rotation(killed, count, datetime.now(UTC).toordinal())
+    now = {mutant.id: mutant for mutant in prover.all_mutants(frozenset(killed[name].path for name in chosen))}
+    left = [name for name in chosen if name in now]
     with ThreadPoolExecutor(prover.choice.jobs) as pool:
-        answers = list(pool.map(lambda name: prover.fate(now[name], (killed[name].by,)), chosen))
-    off = [
-        _escaped(killed[name], answer) for name, answer in zip(chosen, answers, strict=True) if answer.fate != "killed"
-    ]
-    print("\n".join([f"task {task.id}: {len(chosen)} killed mutants of the record played again", *off]))
-    return bool(chosen) and not off
+        answers = list(pool.map(lambda name: prover.fate(now[name], (killed[name].by,)), left))
+    pairs = zip(left, answers, strict=True)
+    off = [_escaped(killed[name], answer) for name, answer in pairs if answer.fate != "killed"]
+    off += [] if left else [f"  OFF  no killed mutant of now on record: `harness proof {task.id}` makes one"]
+    print("\n".join([f"task {task.id}: {len(left)} killed mutants of the record played again", *off]))
+    return not off
 
 
 def _escaped(before: Played, now: Answer) -> str:

@@ -68,11 +68,24 @@ class Checked(Record):
     """Reference runs, no-op, alternatives and flaws that were played."""
 
 
+class Facts(Record):
+    """How large the task was."""
+
+    tags: tuple[str, ...]
+    seed_files: int
+    reference_lines: int
+    """Lines that the reference adds to code and tests."""
+    clauses: int
+    checks: int
+
+
 class ProofRecord(Record):
     """`proof.json`."""
 
     schema_version: int = SCHEMA_VERSION
     task: str
+    facts: Facts | None = None
+    """None: nothing was tried yet."""
     checked: Checked | None = None
     mutation: Mutation | None = None
     partial: Partial | None = None

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 
 from harness.prove.mutation import Mutation, Played
-from harness.prove.record import Partial, ProofRecord, stale
+from harness.prove.record import Facts, Partial, ProofRecord, stale
 
 KILLED = 0.85
 """Least share of the mutants that the checks kill."""
@@ -79,3 +79,53 @@ def _mutants(part: Mutation, equivalent: Mapping[str, str]) -> list[str]:
 def change(one: Played) -> str:
     """A mutant on one line."""
     return f"{one.id} {one.path}:{one.line} {one.before}  =>  {one.after}"
+
+
+BEGIN, END = "<!-- proof: begin -->", "<!-- proof: end -->"
+COLUMNS = (
+    *("task", "what it covers", "seed", "reference", "clauses", "checks", "mutants killed", "no-op", "mock"),
+    *("juniors 30, 60, 90", "flakes"),
+)
+
+
+def table(records: Iterable[tuple[ProofRecord, Mapping[str, str]]]) -> str:
+    """One row for each task on record (beside it: its equivalents), in Markdown, between the two marks."""
+    lines = [f"| {' | '.join(COLUMNS)} |", "|" + "---|" * len(COLUMNS)]
+    for record, equivalent in records:
+        if record.facts is not None:
+            lines.append(f"| {' | '.join(_cells(record.facts, record, equivalent))} |")
+    return "\n".join([BEGIN, *lines, END])
+
+
+def put_in(text: str, made: str) -> str:
+    """`text` with the table between the marks replaced."""
+    before, _, rest = text.partition(BEGIN)
+    return before + made + rest.partition(END)[2]
+
+
+def _cells(facts: Facts, record: ProofRecord, equivalent: Mapping[str, str]) -> list[str]:
+    scores = {} if record.partial is None else record.partial.scores
+    mean = {agent: f"{score.mean:.2f}" for agent, score in scores.items()}
+    juniors = [mean.get(f"junior-{share}", "-") for share in (30, 60, 90)]
+    flakes = record.flakes
+    return [
+        f"`{record.task}`",
+        ", ".join(facts.tags),
+        f"{facts.seed_files} files",
+        f"{facts.reference_lines} lines",
+        str(facts.clauses),
+        str(facts.checks),
+        _killed(record.mutation, equivalent),
+        "-" if record.checked is None else f"{record.checked.floor:.2f}",
+        mean.get("mock", "-"),
+        ", ".join(juniors),
+        "-" if flakes is None else f"{len(flakes.flakes)} in {flakes.answers} ({flakes.repeats} repeats)",
+    ]
+
+
+def _killed(part: Mutation | None, equivalent: Mapping[str, str]) -> str:
+    score = None if part is None else part.score(equivalent)
+    if part is None or score is None:
+        return "-"
+    killed = sum(one.fate == "killed" for one in part.viable)
+    return f"{killed} of {killed + len(part.survivors(equivalent))} ({100 * score:.0f} %)"
