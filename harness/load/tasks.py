@@ -59,6 +59,8 @@ class Bundle:
     """The hidden checks folder, relative to itself."""
     openapi: str
     """`contract.openapi.yaml`, which no agent gets."""
+    tests: frozenset[str]
+    """Ids of the hidden checks."""
 
     def flawed(self, name: str) -> Delivery:
         """The reference delivery with the flaw `name` in it; `UsageError` for a name the task does not have."""
@@ -155,7 +157,7 @@ def load_task(root: Path) -> Bundle:
     task = Task(file, root, task_digest(root), contract, specs, known, operations)
     seed = _seed(task, repo, meta, wrong)
     wrong.stop()
-    return Bundle(task, seed, solution, alternatives, flaws, checks, _text(root, OPENAPI, wrong))
+    return Bundle(task, seed, solution, alternatives, flaws, checks, _text(root, OPENAPI, wrong), tests)
 
 
 def task_digest(root: Path) -> str:
