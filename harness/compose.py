@@ -35,7 +35,7 @@ from harness.prove.record import OPERATORS, SAMPLE, key, read_record
 from harness.prove.record import stale as left_over
 from harness.run.grade import Bench
 from harness.run.plan import Current, Owed, plan
-from harness.run.solve import Door, Trial, kickoff_digest
+from harness.run.solve import Door, SetUp, Trial, kickoff_digest
 from harness.sandboxes import kinds
 from harness.sandboxes.lab import SandboxLab
 from harness.sandboxes.probes import prove
@@ -329,6 +329,8 @@ class Workshop:
     key: str | None = field(repr=False)
     scripts: dict[tuple[str, str], Sequence[Turn]] = field(default_factory=dict, repr=False)
     """By arm and task, once played."""
+    set_ups: dict[str, SetUp] = field(default_factory=dict, repr=False)
+    """By task."""
 
     def trial(self, owed: Owed) -> Trial:
         """A planned trial as objects."""
@@ -344,6 +346,7 @@ class Workshop:
             agent=cast(Agent, plugins.load("harness.agents", arm.driver)()),
             lab=self.labs[bundle.task.file.toolchain].labelled(planned.trial),
             open_door=self._opener(upstream, planned.trial),
+            set_up=self.set_ups.setdefault(planned.task, SetUp()),
         )
 
     def bench(self, toolchain: str) -> Bench:

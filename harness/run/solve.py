@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -34,14 +34,16 @@ SEED_DATE = "2026-01-05T09:00:00+00:00"
 KICKOFF = Path(__file__).with_name("kickoff.md")
 COMMANDS = "`python`, `pytest`, `ruff`, `uv`, `alembic`, `git`, `make` and the usual shell tools"
 SET_UP = f"""set -e
-git init -q -b main .
+git init -q --template= -b main .
 git add -A
 git commit -q -m 'Import service'
-git init -q --bare -b main {ORIGIN}
+git init -q --template= --bare -b main {ORIGIN}
 git remote add origin {ORIGIN}
 git push -q origin main
 git rev-parse HEAD
 """
+REFRESH = ["git", "update-index", "-q", "--refresh"]
+"""An index that comes from another sandbox knows its files by other times than they have here."""
 
 _Services = Mapping[str, tuple[Sandbox, Address]]
 
@@ -54,6 +56,25 @@ class Door:
     token: str
     close: Callable[[], Metered]
     problem: Callable[[], Failure | None]
+
+
+@dataclass(frozen=True)
+class _Repository:
+    """The workspace after set-up."""
+
+    base: Tree
+    seed: str
+    refs: dict[str, str]
+    origin: dict[str, str]
+    files: Mapping[str, tuple[bytes, bool]]
+    """The seed with its repository, and the remote, from the root of a sandbox."""
+
+
+@dataclass
+class SetUp:
+    """What the first attempt at a task made of its seed; every further one gets it as it is, without seven gits."""
+
+    made: _Repository | None = None
 
 
 class OpenDoor(Protocol):
@@ -83,6 +104,8 @@ class Trial:
     agent: Agent
     lab: Lab
     open_door: OpenDoor
+    set_up: SetUp = field(default_factory=SetUp)
+    """Shared by all attempts at the task."""
 
 
 def solve(trial: Trial, folder: RunFolder, attempt: int) -> AttemptLine:
@@ -156,25 +179,44 @@ class _Attempt:
 
     def _set_up(self, box: Sandbox) -> _Repository:
         deadline = Deadline(SET_UP_S)
-        box.put(WORKSPACE, self._trial.seed)
-        dates = {"GIT_AUTHOR_DATE": SEED_DATE, "GIT_COMMITTER_DATE": SEED_DATE}
-        done = box.run(["bash", "-c", SET_UP], cwd=WORKSPACE, env=dates, deadline=deadline)
-        if done.exit_code != 0:
-            raise Failure(Cause.SANDBOX, f"set up the repository: {done.stderr.decode('utf-8', 'replace')[-500:]}")
+        made = self._trial.set_up.made
+        if made is None:
+            made = self._trial.set_up.made = self._make(box, deadline)
+        else:
+            box.put("/", made.files)
+            self._command(box, REFRESH, deadline)
         migrate = list(self._trial.task.file.app.migrate)
         if migrate:
             done = box.run(migrate, cwd=WORKSPACE, deadline=deadline)
             if done.exit_code != 0:
                 said = done.stderr.decode("utf-8", "replace")[-500:]
                 raise Failure(Cause.TASK, f"the seed's own migration ended with {done.exit_code}: {said}")
+            made = replace(made, base=_tree(box.snapshot(WORKSPACE, deadline=deadline)))
+        self._events.append("setup", {"seed_commit": made.seed, "files": len(made.base.entries)})
+        return made
+
+    def _make(self, box: Sandbox, deadline: Deadline) -> _Repository:
+        """Make the repository and its remote from the seed."""
+        box.put(WORKSPACE, self._trial.seed)
+        dates = {"GIT_AUTHOR_DATE": SEED_DATE, "GIT_COMMITTER_DATE": SEED_DATE}
+        self._command(box, ["bash", "-c", SET_UP], deadline, dates)
         base = box.snapshot(WORKSPACE, deadline=deadline)
         git = box.raw_snapshot(f"{WORKSPACE}/.git", deadline=deadline)
         origin = box.raw_snapshot(ORIGIN, deadline=deadline)
         seed = history.head(git)
         if seed is None:
             raise Failure(Cause.SANDBOX, "the seed commit cannot be read")
-        self._events.append("setup", {"seed_commit": seed, "files": len(base.entries)})
-        return _Repository(Tree(base.entries, base.blobs.__getitem__), seed, history.refs(git), history.refs(origin))
+        files = {
+            **{f"{WORKSPACE[1:]}/{path}": given for path, given in self._trial.seed.items()},
+            **_files(f"{WORKSPACE[1:]}/.git", git),
+            **_files(ORIGIN[1:], origin),
+        }
+        return _Repository(_tree(base), seed, history.refs(git), history.refs(origin), files)
+
+    def _command(self, box: Sandbox, argv: list[str], deadline: Deadline, env: Mapping[str, str] | None = None) -> None:
+        done = box.run(argv, cwd=WORKSPACE, env=env, deadline=deadline)
+        if done.exit_code != 0:
+            raise Failure(Cause.SANDBOX, f"set up the repository: {done.stderr.decode('utf-8', 'replace')[-500:]}")
 
     def _work(self, box: Sandbox) -> Solved:
         trial = self._trial
@@ -266,14 +308,16 @@ class _Attempt:
         return sealed
 
 
-@dataclass(frozen=True)
-class _Repository:
-    """The workspace after set-up."""
+def _tree(snapshot: Snapshot) -> Tree:
+    return Tree(snapshot.entries, snapshot.blobs.__getitem__)
 
-    base: Tree
-    seed: str
-    refs: dict[str, str]
-    origin: dict[str, str]
+
+def _files(root: str, snapshot: Snapshot) -> dict[str, tuple[bytes, bool]]:
+    return {
+        f"{root}/{path}": (snapshot.blobs[entry.sha256], entry.executable)
+        for path, entry in snapshot.entries.items()
+        if entry.kind == "file"
+    }
 
 
 def _still_there(services: _Services) -> None:
