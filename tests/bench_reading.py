@@ -48,7 +48,7 @@ def differing(line: JournalLine, source: random.Random) -> JournalLine:
         "rules": " ".join(f"P{number}={0 if number in broken else 1}/1" for number in range(45)),
         "clauses": {name: float(share) for name, share in clauses.items()},
         "failed": tuple(f"P{number}" for number in broken),
-        "why_not": f"not obeyed: P3 the tool Agent was called, which starts another agent (step {source.randrange(99)})",
+        "why_not": f"not obeyed: P3 the tool Agent was called, which starts an agent (step {source.randrange(99)})",
         "seed": line.trial * 2,
         "wall_s": wall_s,
     }
