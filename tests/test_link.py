@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import socket
+import struct
 import threading
 import time
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ from harness.core.errors import Cause, Failure, LimitReached
 from harness.core.ports import Address, Sandbox
 from harness.sandboxes import link
 from harness.sandboxes.link import CLOSE, DATA, ERR, EXIT, FILE, HEADER, OPEN, OUT, REPLY, REQUEST, RunnerSandbox
-from harness.sandboxes.runner import TAIL, Output
+from harness.sandboxes.runner import TAIL, Output, Pair, Runner
 
 
 class Played:
@@ -430,3 +431,32 @@ def test_an_output_s_head_and_tail_and_count_tell_the_whole(parts: list[bytes], 
     assert head == whole[:cap]
     assert output.dropped == len(whole) - len(head)
     assert output.tail == whole[len(head) :][-TAIL:]
+
+
+def connected() -> tuple[socket.socket, socket.socket]:
+    """Both ends of a TCP connection; the second does not block."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        near = socket.create_connection(listener.getsockname())
+        far, _ = listener.accept()
+    far.setblocking(False)
+    return near, far
+
+
+def test_two_ends_that_go_in_the_same_moment_do_not_take_the_runner_with_them() -> None:
+    runner = Runner({"witness": False, "hands": None})
+    (near, handed), (far, dialled) = connected(), connected()
+    pair = Pair(handed, dialled)
+    pair.connecting = False
+    runner.pairs.add(pair)
+    runner.watch_pair(pair)
+    for sock in (near, far):
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        sock.close()
+    ready = runner.selector.select(1.0)
+    assert len(ready) == 2
+    for key, _ in ready:
+        key.data()
+    assert runner.pairs == set()
+    assert handed.fileno() == dialled.fileno() == -1
+    runner.selector.close()
+    os.close(runner.worth)

@@ -771,6 +771,8 @@ class Runner:
 
     def carry(self, pair: Pair, side: int) -> None:
         """One of the two can say or take something."""
+        if pair not in self.pairs:
+            return  # Both were ready in one look, and the other's turn has parted them.
         if pair.connecting:
             pair.connecting = False
             if pair.socks[1].getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
