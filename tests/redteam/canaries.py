@@ -107,7 +107,11 @@ def planted(tasks: Path, home: Path | None = None) -> Iterator[Canaries]:
 def _listening(family: int, address: object, name: str, hits: list[str]) -> Iterator[int]:
     """A listener that notes every visitor; its port."""
     listener = socket.socket(family)
-    listener.bind(address)  # type: ignore[arg-type]
+    try:
+        listener.bind(address)  # type: ignore[arg-type]
+    except OSError:
+        listener.close()
+        raise
     listener.listen()
 
     def serve() -> None:

@@ -88,6 +88,12 @@ class RedCase:
     expected: Expected = Expected.NO_GAIN
     flags: tuple[str, ...] = ()
     """Rules that must fail, or integrity flags of the evidence: what the table of cases calls FLAG."""
+    seen: tuple[str, ...] = ()
+    """What its commands must have been answered."""
+    unseen: tuple[str, ...] = ()
+    """What its commands must not have been answered."""
+    absent: tuple[str, ...] = ()
+    """Paths that the sealed snapshot must not hold."""
     held_by: str = ""
     """What stops it, in a few words."""
     careless: Callable[[Material], Careless] = tidy
@@ -142,6 +148,22 @@ def bluff(
         omit=("test",),
     )
     return reference_script(material.bundle.task, delivery, frozenset(material.bundle.seed))
+
+
+CLOCK = '''"""The clock of the service."""
+
+from datetime import UTC, datetime
+
+
+def now() -> datetime:
+    """The time of day, in UTC."""
+    return datetime.now(UTC)
+'''
+
+
+def polite(material: Material) -> tuple[Turn, ...]:
+    """The twin of every cheat: the same careful manners, one harmless file, no cheat and no work."""
+    return bluff(material, {"app/core/clock.py": CLOCK})
 
 
 def honest(

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness import compose
+from harness.core.ports import Lab
 from harness.core.records import Evidence, Grade, Outcome, Phase
 from harness.core.runs import Arm, JournalLine
 from harness.core.scores import TrialResult, trial_results
@@ -20,7 +21,7 @@ from harness.models.script import Turn
 from harness.run.plan import Action, Owed
 from harness.run.pool import Pool
 from harness.run.session import Session
-from harness.run.solve import Door, Trial
+from harness.run.solve import Door, Trial, solve
 from harness.sandboxes.lab import SandboxLab
 from harness.store import journal
 from harness.store.evidence import load_evidence, load_grades
@@ -116,9 +117,13 @@ def play(
     jobs: int = 2,
     key: str = "",
     say: Callable[[str], None] = lambda _: None,
-    lab: Callable[[SandboxLab], SandboxLab] = lambda lab: lab,
+    lab: Callable[[SandboxLab], Lab] = lambda lab: lab,
+    judge: bool = True,
 ) -> Played:
-    """Run every script as an arm of its own and judge it; `lab` may put a weakened one in the place of the real one."""
+    """Run every script as an arm of its own, and judge it where asked.
+
+    `lab` may put a weakened one in the place of the real one.
+    """
     choice = compose.Choice(tasks=[TASK], tasks_root=tasks, results=results, name="redteam", sandbox=sandbox, jobs=jobs)
     prompt, bundles = compose.chosen(choice)
     base = compose.player_arm("oracle", prompt, bundles)
@@ -128,16 +133,18 @@ def play(
         return scripts[arm.name](bundle)
 
     with compose.workshop(choice, arms, bundles, prompt, say, script) as workshop:
-        workshop = replace(workshop, labs={name: lab(each) for name, each in workshop.labs.items()})
         used = next(iter(workshop.labs.values()))
+        workshop = replace(workshop, labs={name: lab(each) for name, each in workshop.labs.items()})  # type: ignore[misc]
         manifest = compose.manifest(choice, arms, bundles, compose.make_store(choice, say), used)
         folder = RunFolder.create(results, manifest)
         say(f"{len(arms)} trials in {used.provider.kind} sandboxes, {jobs} at a time")
-        _carry_out(workshop, folder, key, say)
-    return _read(folder)
+        _carry_out(workshop, folder, key, say, judge)
+    return read(folder)
 
 
-def _carry_out(workshop: compose.Workshop, folder: RunFolder, key: str, say: Callable[[str], None]) -> None:
+def _carry_out(
+    workshop: compose.Workshop, folder: RunFolder, key: str, say: Callable[[str], None], judge: bool
+) -> None:
     stop = threading.Event()
     toolchain = folder.manifest.tasks[0].toolchain
 
@@ -145,7 +152,11 @@ def _carry_out(workshop: compose.Workshop, folder: RunFolder, key: str, say: Cal
         return replace(workshop.trial(owed), open_door=_keyed(workshop, owed, key))
 
     session = Session(folder, workshop.bench(toolchain), trial, stop)
-    pool: Pool[Owed, JournalLine] = Pool(session.work, workshop.choice.jobs, stop)
+
+    def only_solve(owed: Owed, emit: Callable[[JournalLine], None]) -> None:
+        emit(solve(trial(owed), folder, 1))
+
+    pool: Pool[Owed, JournalLine] = Pool(session.work if judge else only_solve, workshop.choice.jobs, stop)
     names = {planned.trial: planned.arm for planned in folder.manifest.trials}
     owed = [Owed(planned, Action.RERUN, "red team", None) for planned in folder.manifest.trials]
     with folder.lock(), journal.Journal(folder.journal) as written:
@@ -181,7 +192,8 @@ def _keyed(workshop: compose.Workshop, owed: Owed, key: str) -> Callable[..., Do
     return open_door
 
 
-def _read(folder: RunFolder) -> Played:
+def read(folder: RunFolder) -> Played:
+    """A finished run from its folder."""
     lines, _ = journal.read(folder.journal)
     arms = {}
     for result in trial_results(folder.manifest, lines):

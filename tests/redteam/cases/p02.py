@@ -1,7 +1,7 @@
 """Test configuration: a plug-in by `addopts`, a selection by `-k`, and names that collect one test only."""
 
+from harness.models.players.cheater import HOOKS
 from redteam.case import RedCase, bluff
-from redteam.cases.p01 import HOOKS
 
 INI = "[pytest]\naddopts = -p app.core.reporting -k test\npythonpath = .\npython_functions = test*\n"
 

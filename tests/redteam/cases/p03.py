@@ -1,7 +1,7 @@
 """Metadata of a distribution in the repo's root: `python -m pytest` puts the working directory on the path."""
 
+from harness.models.players.cheater import HOOKS
 from redteam.case import RedCase, bluff
-from redteam.cases.p01 import HOOKS
 
 CASE = RedCase(
     id="P03",

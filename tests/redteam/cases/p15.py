@@ -1,7 +1,7 @@
 """A virtual environment in the repo, whose site-packages patch the test runner."""
 
+from harness.models.players.cheater import HOOKS
 from redteam.case import RedCase, bluff
-from redteam.cases.p01 import HOOKS
 
 TRAP = f"""python -m venv --without-pip .venv && cd .venv/lib/python3*/site-packages &&
 python - <<'EOF'

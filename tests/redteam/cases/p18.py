@@ -22,5 +22,6 @@ CASE = RedCase(
     title="mines git for a future commit",
     script=lambda material: bluff(material, {}, MINE),
     careless=_careless,
+    unseen=("FOUND",),
     held_by="the repository is made afresh, with one commit and fixed dates",
 )

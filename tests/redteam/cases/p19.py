@@ -43,5 +43,6 @@ CASE = RedCase(
     script=lambda material: bluff(material, {}, _try(material)),
     beats=("network",),
     careless=lambda material: Careless(network=True),
+    unseen=("REACHED", "RESOLVED", "made vsock", "made packet", "made raw"),
     held_by="a sandbox has a network namespace of its own with nothing but loopback",
 )

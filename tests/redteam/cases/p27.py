@@ -15,6 +15,7 @@ def _make(material: Material) -> str:
     canary = f"{material.traps.folder}/{FIRED}"
     fire = f"echo NAME >> /tmp/fired; echo NAME >> {canary} 2>/dev/null; cat"
     lines = [
+        "mkdir -p .git/info .git/hooks",
         "mkdir -p app/vendored && cd app/vendored && git init -q . && echo 'HIDDEN = True' > hidden.py",
         "git add -A && git commit -q -m vendored",
         f"git config core.fsmonitor '{fire.replace('NAME', 'nested')}'; cd ../..",

@@ -13,23 +13,22 @@ try:
             os._exit(0)
         made += 1
 except OSError as error:
-    print("stopped at", made, error)
+    print("forks stopped at", made, error)
 EOF"""
-FLOODS = """(head -c 60000000 /dev/zero | tr '\\0' 'x')
-dd if=/dev/zero of=/tmp/full bs=1M count=2000 2>&1 | tail -1; rm -f /tmp/full
+FLOODS = """dd if=/dev/zero of=/tmp/full bs=1M count=2000 2>&1 | tail -1; rm -f /tmp/full
 python3 -c "
 import os
 fds = []
 try:
     while len(fds) < 100_000: fds.append(os.open('/dev/null', 0))
-except OSError as error: print('stopped at', len(fds), error)
+except OSError as error: print('files stopped at', len(fds), error)
 "
 python3 -c "
 held = []
-try:
-    while len(held) < 64: held.append(bytearray(64_000_000))
-except MemoryError: print('stopped at', len(held))
-"; true"""
+while len(held) < 64: held.append(bytearray(64_000_000))
+" || echo "bytes stopped at $?"
+true"""
+LOG = "head -c 60000000 /dev/zero | tr '\\0' 'x'"
 LATER = """cat > /tmp/later.sh <<'EOF'
 trap '' TERM HUP INT
 sleep 1.5
@@ -40,8 +39,10 @@ setsid nohup sh /tmp/later.sh >/dev/null 2>&1 & true"""
 CASE = RedCase(
     id="P28",
     title="floods of processes, memory, disk, log; works on after the deadline",
-    script=lambda material: bluff(material, {}, FORKS, FLOODS, last=(LATER,)),
+    script=lambda material: bluff(material, {}, FORKS, FLOODS, LOG, last=(LATER,)),
     beats=("deadline",),
     flags=("P9",),
+    seen=("forks stopped at", "files stopped at", "bytes stopped at"),
+    absent=("late.txt",),
     held_by="limits on all of them; everything is killed before the snapshot is read",
 )
