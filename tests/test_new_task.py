@@ -85,3 +85,16 @@ def test_filled_in_it_is_proven(tmp_path: Path, capsys: pytest.CaptureFixture[st
     filled(scaffold(tmp_path, "my-task"))
     assert main(["check", "--tasks", str(tmp_path), "--repeats", "1"]) == 0, capsys.readouterr().out
     assert "=> proven" in capsys.readouterr().out
+
+
+@pytest.mark.sandbox
+@pytest.mark.slow
+def test_a_run_finds_tasks_kept_elsewhere_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    filled(scaffold(tmp_path / "kept elsewhere", "my-task"))
+    results = ["--results", str(tmp_path / "results")]
+    assert (
+        main(["run", "--tasks", str(tmp_path / "kept elsewhere"), "--agents", "noop", "--name", "one", *results]) == 0
+    )
+    capsys.readouterr()
+    assert main(["resume", "one", "--dry-run", *results]) == 0
+    assert capsys.readouterr().out.split()[0] == "reuse"
