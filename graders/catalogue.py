@@ -64,13 +64,13 @@ class Catalogue:
 
 @dataclass
 class Tried:
-    """What became of a delivery's migrations; parts that could not be tried are left as they are."""
+    """What became of a delivery's migrations; None for what could not be tried, which an empty database is not."""
 
     failed: str = ""
     """The first command of the delivery that failed, with what it said."""
     heads: int | None = None
-    from_empty: Catalogue = field(default_factory=Catalogue)
-    from_seed: Catalogue = field(default_factory=Catalogue)
+    from_empty: Catalogue | None = None
+    from_seed: Catalogue | None = None
     lost: list[str] = field(default_factory=list)
     """Rows or columns of the seed revision that are gone, one sentence each."""
 

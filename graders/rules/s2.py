@@ -43,6 +43,8 @@ class _Database:
     heads: bytes = b"0003 (head)\n"
     broken: str = ""
     hungry: str = ""
+    idle: bool = False
+    """The delivery's tool ends well and does nothing."""
     columns: tuple[str, ...] = ()
     rows: int = 0
     kind = "played"
@@ -56,6 +58,8 @@ class _Database:
     def tool(self, verb: str, cwd: str) -> bytes:
         if verb == "heads":
             return self.heads
+        if self.idle and cwd == "/workspace":
+            return b""
         self.columns = self.down if verb == "down" else self.up if cwd == "/workspace" else self.seed
         self.rows = self.rows if self.kept or cwd != "/workspace" else 0
         return b""
@@ -112,6 +116,14 @@ class S2:
         Example(
             "the upgrade takes all memory", _played(hungry="up"), Outcome.FAIL, findings=1, severity=Severity.MAJOR
         ),
+        Example(
+            "an upgrade that ends well and does nothing",
+            _played(idle=True),
+            Outcome.FAIL,
+            findings=2,
+            severity=Severity.MAJOR,
+            trap=True,
+        ),
         Example("two heads", _played(heads=b"0003\n0004\n"), Outcome.FAIL, findings=1, severity=Severity.MAJOR),
         Example("no way back", _played(broken="down"), Outcome.FAIL, findings=1, severity=Severity.MAJOR),
         Example("the upgrade fails", _played(broken="up"), Outcome.FAIL, findings=1, severity=Severity.MAJOR),
@@ -149,14 +161,14 @@ def _findings(wanted: Migrations, tried: Tried) -> Iterator[Finding]:
         yield _finding(tried.failed, Severity.MAJOR)
     if tried.heads is not None and tried.heads != 1:
         yield _finding(f"the migrations have {tried.heads} heads", Severity.MAJOR)
-    if not tried.from_empty.columns:
+    if tried.from_empty is None:
         return
     wrong, extra = differences(wanted.tables, tried.from_empty)
     for sentence in wrong:
         yield _finding(f"from empty: {sentence}", Severity.MAJOR)
     for sentence in extra:
         yield _finding(sentence, Severity.MINOR)
-    if tried.from_seed.columns and tried.from_seed.own() != tried.from_empty.own():
+    if tried.from_seed is not None and tried.from_seed.own() != tried.from_empty.own():
         yield _finding("from the seed's revision another schema comes out than from empty", Severity.MAJOR)
 
 
