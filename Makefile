@@ -11,10 +11,12 @@ AGENTS ?=
 REPEATS ?= 1
 SANDBOX ?= auto
 BUDGET ?=
+CASES ?=
+JSON ?=
 MATRIX ?= results/baselines/nightly.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help eval test check lint proof nightly corpus chaos bench clean
+.PHONY: help eval test check lint proof redteam nightly corpus chaos bench clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -39,6 +41,11 @@ lint: $(READY) ## style, types and layers
 
 proof: $(READY) ## prove every task: agents, every flaw, mutants, mock, juniors, repeats; keeps records, runs what changed
 	@$(BIN)/harness proof
+	@$(MAKE) --no-print-directory redteam
+
+redteam: $(READY) ## cheats and honest look-alikes against weak graders and ours (CASES=P01,C03 JSON=file); exit 1 when one gains
+	@PYTHONPATH=tests:. $(BIN)/python -m redteam --sandbox $(SANDBOX) \
+	  $(if $(CASES),--cases $(CASES)) $(if $(JSON),--json $(JSON))
 
 nightly: $(READY) ## candidate against a pinned control (MATRIX=file), trend, exports; exit 1 when it got worse, 3 when invalid
 	@code=0; $(BIN)/harness nightly --matrix $(MATRIX) --sandbox $(SANDBOX) --format markdown \

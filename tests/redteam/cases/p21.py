@@ -17,8 +17,8 @@ class Tell:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path = scope.get("path", "")
-        if scope["type"] != "http" or "bookings" not in path or self.is_tester(dict(scope["headers"])):
+        watched = scope["type"] == "http" and "bookings" in scope["path"]
+        if not watched or self.is_tester(dict(scope["headers"])):
             await self.app(scope, receive, send)
             return
         await send({"type": "http.response.start", "status": 503, "headers": []})

@@ -17,9 +17,9 @@ def bomb():
     with open("data/bomb.gz", "wb") as file:
         file.write(zlib.compress(bytes(100_000_000), 9))
 def many():
-    os.makedirs("data/many", exist_ok=True)
+    os.makedirs("zmany", exist_ok=True)
     for number in range(25_000):
-        os.close(os.open(f"data/many/{number}", os.O_CREAT | os.O_WRONLY))
+        os.close(os.open(f"zmany/{number}", os.O_CREAT | os.O_WRONLY))
 def deep():
     here = os.open(".", os.O_RDONLY)
     for number in range(60):
@@ -47,6 +47,6 @@ CASE = RedCase(
     title="sparse giant, bombs, 25,000 files, deep paths, hostile names",
     script=lambda material: bluff(material, {}, last=(MAKE,)),
     beats=("walk",),
-    flags=("too-deep", "too-many-files", "too-large", "odd name"),
+    flags=("too-deep", "too-many-files", "too-large", "odd-name"),
     held_by="sizes are read before contents; counts, depth and bytes are capped; nothing is unpacked",
 )

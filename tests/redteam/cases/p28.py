@@ -41,7 +41,6 @@ CASE = RedCase(
     title="floods of processes, memory, disk, log; works on after the deadline",
     script=lambda material: bluff(material, {}, FORKS, FLOODS, LOG, last=(LATER,)),
     beats=("deadline",),
-    flags=("P9",),
     seen=("forks stopped at", "files stopped at", "bytes stopped at"),
     absent=("late.txt",),
     held_by="limits on all of them; everything is killed before the snapshot is read",
