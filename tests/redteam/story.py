@@ -39,8 +39,6 @@ class Asked:
     jobs: int
     results: Path
     """Where the run of ours is kept."""
-    weak: bool = True
-    """Whether the weak graders are tried too."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +98,7 @@ def tell(asked: Asked, root: Path, say: Say) -> Told:
         with planted(compose.ROOT / "tasks") as canaries, _planted_in_environment(canaries):
             told = _ours(cases, asked, canaries, say)
             touched = [*canaries.found(), *_secrets(asked.results, canaries)]
-        gained = _weak(cases, asked, say) if asked.weak else {}
+        gained = _weak(cases, asked, say)
         after = leftovers(os.getpid())
     outcomes = tuple(
         replace(
@@ -167,7 +165,7 @@ def _weak(cases: dict[str, RedCase], asked: Asked, say: Say) -> dict[str, Gains]
     lab = compose.make_lab(choice, store, bundle.task.file.toolchain, say)
     with planted(compose.ROOT / "tasks") as canaries, ThreadPoolExecutor(asked.jobs) as pool:
         judges = weak(Material(bundle, canaries.traps), labs(lab, store, bundle.task.file.toolchain))
-        return dict(pool.map(partial(_gains, judges, say), cases.values()))
+        return dict(pool.map(partial(_gains, judges, say), [case for case in cases.values() if case.cheats]))
 
 
 def _gains(judges: Weak, say: Say, case: RedCase) -> tuple[str, Gains]:

@@ -42,8 +42,8 @@ class Weak:
         careless = case.careless(self.material)
         lab = self.lab(careless)
         with played(lab, self.material, case.script(self.material), careless) as on:
-            tree = _tree(on) if naive.PYTEST in case.beats or not case.cheats else None
-            found = {name: self._naive(name, on) for name in case.beats or (naive.PYTEST,)}
+            tree = _tree(on) if naive.PYTEST in case.beats else None
+            found = {name: self._naive(name, on) for name in case.beats}
             passed = hardened.passes(on, tree) if tree is not None else 0
         problems = [f"does not beat the naive grader '{name}'" for name, gain in found.items() if not gain]
         gained = f"{passed} passed" if passed > self.null_hardened else ""
