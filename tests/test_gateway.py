@@ -502,6 +502,19 @@ def test_a_closed_attempt_is_refused_and_counted(bench: Callable[..., Bench]) ->
     assert [kind for kind, _ in one.events] == ["reserve", "exchange"]
 
 
+def test_whoever_closes_an_attempt_gets_its_final_count(bench: Callable[..., Bench]) -> None:
+    one = bench()
+    one.upstream.script = [Turn(delay_s=1.0)]
+    with ThreadPoolExecutor(5) as pool:
+        call = pool.submit(one.post, _ask())
+        while not one.upstream.seen:
+            time.sleep(0.01)
+        counts = list(pool.map(lambda _: one.gateway.close_admission(one.token), range(4)))
+        assert call.result().status_code == 403
+    assert counts == [counts[0]] * 4
+    assert counts[0].calls == 1
+
+
 def test_an_upstream_that_is_no_address_is_the_users_to_mend(bench: Callable[..., Bench]) -> None:
     with pytest.raises(UsageError, match="no http address"):
         bench().gateway.admit(

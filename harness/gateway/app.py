@@ -16,7 +16,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from harness.gateway.answer import EVENT_STREAM, Reply, api_error
-from harness.gateway.exchange import PROVIDER_ERROR, Admitted, Exchange, Patience, Way
+from harness.gateway.exchange import PROVIDER_ERROR, Admitted, Exchange, Past, Patience, Way
 from harness.gateway.screen import Refused, screen
 from harness.gateway.sse import PING, error_event
 
@@ -30,7 +30,7 @@ _GREETINGS = {("HEAD", "/"), ("GET", "/"), ("HEAD", "/api/hello"), ("GET", "/api
 class App:
     """The ASGI application."""
 
-    admitted: Callable[[str], Admitted | None]
+    admitted: Callable[[str], Admitted | Past | None]
     """By token."""
     way: Callable[[Admitted], Way]
     patience: Patience
@@ -49,6 +49,8 @@ class App:
         admitted = self.admitted(_token(request))
         if admitted is None:
             return _sent(api_error(401, "authentication_error", "unknown token"))
+        if isinstance(admitted, Past):
+            return _sent(admitted.late_call(request.url.path))
         try:
             exchange = await self._exchange(request, admitted)
         except Refused as refused:
@@ -63,7 +65,6 @@ class App:
             raise Refused("there is nothing here", status=404, kind="not_found_error")
         body = await _body(request)
         if admitted.closed:
-            admitted.late_call(path)
             raise Refused("this attempt is over", status=403, kind="permission_error")
         if admitted.problem is not None:
             raise Refused("the gateway gave this attempt up", kind=PROVIDER_ERROR)

@@ -20,6 +20,7 @@ from pydantic import JsonValue
 from harness.core.deadline import Deadline
 from harness.core.digest import sha256
 from harness.core.errors import Cause, Failure
+from harness.core.ports import Metered
 from harness.core.records import Cost, Usage
 from harness.gateway.answer import HOLDING, Broken, Reply, api_error, denied, same_model, too_long
 from harness.gateway.meter import Account, Limit, OverLimit, Reservation, input_estimate
@@ -83,6 +84,25 @@ class Way(Protocol):
     ) -> Reply | Broken: ...
 
 
+@dataclass(slots=True)
+class Past:
+    """What is still known of an attempt that is over; a run has thousands of them."""
+
+    name: str
+    log: Log
+    metered: Metered
+    problem: Failure | None = None
+    limit: Limit | None = None
+    late: int = 0
+
+    def late_call(self, path: str) -> Reply:
+        """Count, log and refuse a call that came after the attempt was over."""
+        self.late += 1
+        if self.late <= MOST_NOTES:
+            self.log("late call refused", {"trial": self.name, "path": path[:200], "late": self.late})
+        return _over()
+
+
 @dataclass
 class Admitted:
     """One attempt at the gateway."""
@@ -96,11 +116,12 @@ class Admitted:
     recorder: Recorder | None = None
     name: str = ""
     """What the run calls this attempt's trial."""
+    trial: str = ""
+    """Names the purse that its trial's attempts share."""
     log: Log = unheard
     problem: Failure | None = None
     limit: Limit | None = None
     closed: bool = False
-    late: int = 0
     calls: int = 0
     notes: int = 0
     running: set[Exchange] = field(default_factory=set)
@@ -122,16 +143,9 @@ class Admitted:
             self.deadline.extend(seconds)
             self.account.started(seconds)
 
-    def end(self) -> None:
-        """Nothing more is recorded; what only the record needed is let go."""
-        self.record = unheard
-        self.recorder = None
-
-    def late_call(self, path: str) -> None:
-        """Count and log a call that came after the attempt was over."""
-        self.late += 1
-        if self.late <= MOST_NOTES:
-            self.log("late call refused", {"trial": self.name, "path": path[:200], "late": self.late})
+    def end(self) -> Past:
+        """What stays of the attempt when nothing of it is under way any more."""
+        return Past(self.name, self.log, self.account.metered(), self.problem, self.limit)
 
     def give_back(self, since: float, until: float) -> float:
         """Stop the agent's clock between two monotonic moments; the seconds that were not given back already."""

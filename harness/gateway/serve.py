@@ -24,7 +24,7 @@ from harness.core.deadline import Deadline
 from harness.core.errors import Cause, Failure, UsageError
 from harness.core.ports import Metered
 from harness.core.records import Limits
-from harness.gateway.exchange import Admitted, Log, Patience, unheard
+from harness.gateway.exchange import Admitted, Log, Past, Patience, unheard
 from harness.gateway.meter import Account, Purse, micro
 from harness.gateway.prices import PriceTable
 from harness.gateway.record import Recorder
@@ -80,6 +80,9 @@ class Gateway:
         self._run.spent = sum(self._spent.values())
         self._trials: dict[str, Purse] = {}
         self._admitted: dict[str, Admitted] = {}
+        self._past: dict[str, Past] = {}
+        self._waited_s = 0.0
+        """By attempts that are over."""
         self._wires: dict[tuple[str, str | None], Wire] = {}
         self._ready = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -128,11 +131,13 @@ class Gateway:
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise UsageError("no http address", where=f"upstream {upstream.base_url!r}", mend="give scheme and host")
         token = secrets.token_urlsafe(24)
+        trial = name or token
         self._admitted[token] = Admitted(
             base_url=upstream.base_url.rstrip("/"),
             wire_key=(f"{parts.scheme}://{parts.netloc}", upstream.api_key),
             model=model,
-            account=Account(self._prices, model, limits, self._trial(name, limits), self._run),
+            account=Account(self._prices, model, limits, self._trial(trial, limits), self._run),
+            trial=trial,
             deadline=deadline,
             record=record,
             recorder=Recorder(exchanges) if exchanges is not None else None,
@@ -145,30 +150,28 @@ class Gateway:
         """What all attempts of a trial spend from."""
         purse = self._trials.get(name)
         if purse is None:
-            purse = Purse(micro(limits.usd), self._run)
+            purse = self._trials[name] = Purse(micro(limits.usd), self._run)
             purse.spent = self._spent.get(name, 0)
-            if name:
-                self._trials[name] = purse
         return purse
 
     def close_admission(self, token: str) -> Metered:
         """End an attempt: what is under way is given up and booked, later calls are refused; the final count."""
-        admitted = self._admitted[token]
-        if not admitted.closed and self._loop is not None:
-            asyncio.run_coroutine_threadsafe(_close(admitted), self._loop).result()
-        return admitted.account.metered()
+        admitted = self._admitted.get(token)
+        if admitted is not None and self._loop is not None:
+            asyncio.run_coroutine_threadsafe(self._close(token, admitted), self._loop).result()
+        return self._past[token].metered
 
     def problem(self, token: str) -> Failure | None:
         """Why the attempt is invalid, None while it is not."""
-        return self._admitted[token].problem
+        return self._either(token).problem
 
     def limit(self, token: str) -> str | None:
         """The limit a call was refused for first: tokens, money or wall."""
-        return self._admitted[token].limit
+        return self._either(token).limit
 
     def late(self, token: str) -> int:
         """Calls that came after the attempt was over."""
-        return self._admitted[token].late
+        return self._past[token].late if token in self._past else 0
 
     def spent(self) -> int:
         """Micro-dollars that all attempts have cost so far; a floor where a model has no price."""
@@ -180,14 +183,14 @@ class Gateway:
 
     def waited_s(self) -> float:
         """Seconds that attempts have waited for their upstreams so far, all added up."""
-        return sum(admitted.account.metered().waited_s for admitted in list(self._admitted.values()))
+        return self._waited_s + sum(each.account.metered().waited_s for each in list(self._admitted.values()))
 
     def _serve(self, listener: socket.socket) -> None:
         import uvicorn
 
         from harness.gateway.app import App
 
-        app = App(self._admitted.get, self._wire, self._patience)
+        app = App(self._known, self._wire, self._patience)
         config = uvicorn.Config(
             app,
             lifespan="off",
@@ -212,6 +215,30 @@ class Gateway:
             for wire in self._wires.values():
                 await wire.close()
 
+    def _known(self, token: str) -> Admitted | Past | None:
+        return self._admitted.get(token) or self._past.get(token)
+
+    def _either(self, token: str) -> Admitted | Past:
+        return self._admitted.get(token) or self._past[token]
+
+    async def _close(self, token: str, admitted: Admitted) -> None:
+        """Give up what is under way, and keep little of an attempt that is over; whoever else closes it waits."""
+        if admitted.closed:
+            while token not in self._past:
+                await asyncio.sleep(0.001)
+            return
+        admitted.closed = True
+        for exchange in list(admitted.running):
+            exchange.stop()
+        while admitted.running:
+            await asyncio.sleep(0.001)
+        self._past[token] = past = admitted.end()
+        self._waited_s += past.metered.waited_s
+        del self._admitted[token]
+        if all(each.trial != admitted.trial for each in list(self._admitted.values())):
+            purse = self._trials.pop(admitted.trial)
+            self._spent[admitted.trial] = purse.spent + purse.unsettled
+
     def _wire(self, admitted: Admitted) -> Wire:
         """The wire to the attempt's upstream, opened at its first call."""
         from harness.gateway.wire import Wire
@@ -221,12 +248,3 @@ class Gateway:
             origin, key = admitted.wire_key
             wire = self._wires[admitted.wire_key] = Wire(origin, key, self._patience.stall_s)
         return wire
-
-
-async def _close(admitted: Admitted) -> None:
-    admitted.closed = True
-    for exchange in list(admitted.running):
-        exchange.stop()
-    while admitted.running:
-        await asyncio.sleep(0.001)
-    admitted.end()
