@@ -20,10 +20,10 @@ REFRESH = "/api/auth/refresh"
 LOGOUT = "/api/auth/logout"
 DOSSIERS = "/api/dossiers"
 
-# What the app's environment says.
-SECRET = "not-a-secret-but-long-enough-for-a-sandbox"
-CHIEF, CHIEFS_PASSWORD = "chief.clerk@greffe.example.org", "first day at the office"
-ACCESS_SECONDS, REFRESH_SECONDS = 540, 25
+# What the app's environment says; the time of access tokens is the default.
+SECRET = "not-a-secret-but-for-a-sandbox-0"
+CHIEF, CHIEFS_PASSWORD = "chief.clerk@greffe.example.org", "first day ok"
+ACCESS_SECONDS, REFRESH_SECONDS = 900, 25
 ATTEMPTS, WINDOW = 4, 15
 
 ACCOUNT_FIELDS = {"id", "email", "name", "role", "active", "created_at"}
@@ -188,7 +188,7 @@ def invalid(reply: Reply, *fields: str) -> None:
 def stranger(reply: Reply) -> None:
     """Refused for want of a log-in."""
     refused(reply, 401, "not_authenticated")
-    assert reply.headers.get("www-authenticate", "").lower().startswith("bearer"), "WWW-Authenticate: Bearer"
+    assert reply.headers.get("www-authenticate", "").startswith("Bearer"), "WWW-Authenticate: Bearer"
 
 
 def _part(data: bytes) -> str:

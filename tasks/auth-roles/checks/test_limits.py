@@ -105,6 +105,7 @@ def test_the_window_ends_in_its_time_and_begins_anew(replicas: tuple[Api, ...], 
     api, other = replicas
     body = registration(rng)
     api.post("/api/accounts", body).expect(201)
+    begun = time.monotonic()
     refused(attempt(api, body["email"], secret(rng)), 401, "login_failed")
     first = time.monotonic()
     time.sleep(PAUSE)
@@ -116,13 +117,13 @@ def test_the_window_ends_in_its_time_and_begins_anew(replicas: tuple[Api, ...], 
             asked = time.monotonic()
             reply = attempt(replica, body["email"], secret(rng), headers)
             if reply.status != 429:
-                over = asked
+                over = time.monotonic()
                 break
             left = limited(reply)
             assert left <= WINDOW - (asked - first) + 1, f"{left} s left, {asked - first:.1f} s after the first attempt"
             said(reply, left, "en" if headers is None else "fr")
         time.sleep(0.15)
-    assert over - first > WINDOW - 2, f"the window ended after {over - first:.1f} s"
+    assert over - begun > WINDOW - 1, f"the window ended after {over - begun:.1f} s"
     for _ in range(ATTEMPTS - 2):
         refused(attempt(api, body["email"], secret(rng)), 401, "login_failed")
     log_in(api, body["email"], body["password"])
@@ -145,7 +146,7 @@ def test_after_retry_after_a_log_in_is_judged(api: Api, rng: Random) -> None:
     for _ in range(ATTEMPTS):
         refused(attempt(api, someone.email, secret(rng)), 401, "login_failed")
     left = limited(attempt(api, someone.email, someone.password))
-    time.sleep(left + 0.2)
+    time.sleep(left + 0.8)
     assert log_in(api, someone.email, someone.password).alive()
 
 

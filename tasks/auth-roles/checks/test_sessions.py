@@ -52,7 +52,7 @@ def tokens_of(reply: Reply) -> None:
     assert isinstance(tokens["access_token"], str) and isinstance(tokens["refresh_token"], str)
     assert tokens["token_type"] == "bearer"
     assert type(tokens["expires_in"]) is int and tokens["expires_in"] == ACCESS_SECONDS
-    assert "no-store" in reply.headers.get("cache-control", "").lower()
+    assert "no-store" in reply.headers.get("cache-control", "")
 
 
 @covers("C-16", "C-25")

@@ -30,9 +30,9 @@ async def page(
         matching = matching.where(accounts.c.role == role)
     if active is not None:
         matching = matching.where(accounts.c.active.is_(active))
-    total = await connection.scalar(select(func.count()).select_from(matching.subquery()))
+    counted = await connection.execute(select(func.count()).select_from(matching.subquery()))
     ordered = matching.order_by(collate(accounts.c.email, "C")).limit(limit).offset(offset)
-    return (await connection.execute(ordered)).all(), total or 0
+    return (await connection.execute(ordered)).all(), counted.scalar_one()
 
 
 async def add(connection: AsyncConnection, values: dict[str, Any]) -> Row[Any] | None:

@@ -1,25 +1,18 @@
 """Accounts over the wire."""
 
-import re
 from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import AfterValidator, Field, StrictBool, StringConstraints
-from pydantic_core import PydanticCustomError
 
 from greffe.platform.wire import Answer, Body, SingleLine
 
-ADDRESS = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
-
-
-def _address(text: str) -> str:
-    if ADDRESS.fullmatch(text) is None:
-        raise PydanticCustomError("email", "not an e-mail address")
-    return text.lower()
-
-
-Email = Annotated[SingleLine, Field(max_length=254), AfterValidator(_address)]
+Email = Annotated[
+    SingleLine,
+    Field(max_length=254, pattern=r"^[^@\s]+@[^@\s.]+(\.[^@\s.]+)+$"),
+    AfterValidator(str.lower),
+]
 """An address as accounts keep it: in lower case."""
 Name = Annotated[SingleLine, Field(min_length=1, max_length=80)]
 Password = Annotated[str, StringConstraints(strip_whitespace=False, min_length=12, max_length=128)]

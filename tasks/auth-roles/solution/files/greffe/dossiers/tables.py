@@ -4,7 +4,7 @@ from uuid import uuid4
 
 from sqlalchemy import Column, DateTime, ForeignKey, Identity, Integer, String, Table, Uuid, func
 
-from greffe.platform.database import metadata
+from greffe.platform.database import metadata, required
 
 dossiers = Table(
     "dossiers",
@@ -16,7 +16,7 @@ dossiers = Table(
     Column("status", String(10), nullable=False, server_default="open"),
     # Read and written by the version before only; answers take the address of the account.
     Column("owner_email", String(254)),
-    Column("owner_id", Uuid, ForeignKey("accounts.id"), nullable=False, index=True),
+    required("owner_id", Uuid(), ForeignKey("accounts.id"), index=True),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )

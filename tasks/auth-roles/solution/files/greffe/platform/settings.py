@@ -17,7 +17,7 @@ class Settings(BaseSettings):
     default_locale: Literal["en", "fr"] = "en"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     token_secret: Annotated[SecretStr, Field(min_length=32)]
-    admin_email: Annotated[str, StringConstraints(strip_whitespace=True, to_lower=True)]
+    admin_email: Annotated[str, StringConstraints(to_lower=True)]
     admin_password: Annotated[SecretStr, Field(min_length=12)]
     access_token_seconds: PositiveInt = 900
     refresh_token_seconds: PositiveInt = 1_209_600

@@ -2,7 +2,7 @@
 
 from http import HTTPStatus
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Depends, Response
 
 from greffe.platform.database import Engine
 from greffe.platform.settings import CurrentSettings
@@ -14,19 +14,18 @@ from greffe.sessions.schemas import Login, Refresh, Tokens
 router = APIRouter(prefix="/auth", tags=["sessions"])
 
 
-@router.post("/login")
-async def log_in(
-    data: Login, engine: Engine, valkey: Valkey, settings: CurrentSettings, response: Response
-) -> Tokens:
+async def not_stored(response: Response) -> None:
+    """Tokens stay out of caches."""
     response.headers["Cache-Control"] = "no-store"
+
+
+@router.post("/login", dependencies=[Depends(not_stored)])
+async def log_in(data: Login, engine: Engine, valkey: Valkey, settings: CurrentSettings) -> Tokens:
     return await rules.log_in(engine, valkey, settings, data)
 
 
-@router.post("/refresh")
-async def refresh(
-    data: Refresh, engine: Engine, settings: CurrentSettings, response: Response
-) -> Tokens:
-    response.headers["Cache-Control"] = "no-store"
+@router.post("/refresh", dependencies=[Depends(not_stored)])
+async def refresh(data: Refresh, engine: Engine, settings: CurrentSettings) -> Tokens:
     return await rules.refresh(engine, settings, data.refresh_token)
 
 

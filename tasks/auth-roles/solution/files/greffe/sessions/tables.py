@@ -2,25 +2,25 @@
 
 from uuid import uuid4
 
-from sqlalchemy import Column, DateTime, ForeignKey, String, Table, Uuid, func
+from sqlalchemy import Column, ForeignKey, String, Table, Uuid
 
-from greffe.platform.database import metadata
+from greffe.platform.database import MOMENT, metadata, required
 
 sessions = Table(
     "sessions",
     metadata,
     Column("id", Uuid, primary_key=True, default=uuid4),
-    Column("account_id", Uuid, ForeignKey("accounts.id"), nullable=False),
-    Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
-    Column("ended_at", DateTime(timezone=True)),
+    required("account_id", Uuid(), ForeignKey("accounts.id")),
+    required("created_at", MOMENT),
+    Column("ended_at", MOMENT),
 )
 
 refresh_tokens = Table(
     "refresh_tokens",
     metadata,
     Column("digest", String(64), primary_key=True),
-    Column("session_id", Uuid, ForeignKey("sessions.id"), nullable=False),
-    Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
-    Column("expires_at", DateTime(timezone=True), nullable=False),
-    Column("used_at", DateTime(timezone=True)),
+    required("session_id", Uuid(), ForeignKey("sessions.id")),
+    required("created_at", MOMENT),
+    required("expires_at", MOMENT),
+    Column("used_at", MOMENT),
 )
