@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import resource
 import subprocess
 import sys
 import time
@@ -72,18 +73,38 @@ def serve_gateway(upstream: str) -> None:
             )
             ways.append({"base_url": admission.base_url, "token": admission.token})
         print(json.dumps(ways), flush=True)
-        sys.stdin.read()
+        for _ in sys.stdin:
+            used = resource.getrusage(resource.RUSAGE_SELF)
+            print(used.ru_utime + used.ru_stime, flush=True)
+
+
+class Server:
+    """One of the servers in its process."""
+
+    def __init__(self, running: subprocess.Popen[str]) -> None:
+        self._running = running
+        self.said = self._line()
+
+    def cpu(self) -> float:
+        """Seconds of processor time so far."""
+        assert self._running.stdin is not None
+        self._running.stdin.write("\n")
+        self._running.stdin.flush()
+        return float(self._line())
+
+    def _line(self) -> str:
+        assert self._running.stdout is not None
+        return self._running.stdout.readline().strip()
 
 
 @contextmanager
-def process(*words: str) -> Iterator[str]:
-    """One of the servers, and the line that it begins with."""
+def process(*words: str) -> Iterator[Server]:
+    """Start a server, and end it."""
     command = [sys.executable, "-m", "bench.door", *words]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as running:
         assert running.stdin is not None
-        assert running.stdout is not None
         try:
-            yield running.stdout.readline().strip()
+            yield Server(running)
         finally:
             running.stdin.close()
 
@@ -130,17 +151,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="bench.door")
     parser.add_argument("--rounds", type=int, default=3)
     rounds = parser.parse_args(arguments).rounds
-    facts, found = machine(), []
+    facts, found, cpu = machine(), [], []
     steps = Steps("gateway", rounds, 2 * rounds * UPSTREAM_S * (CALLS + 2))
-    with process("upstream") as upstream, process("gateway", upstream) as said:
-        through = [Way(**way) for way in json.loads(said)]
-        straight = [Way(upstream, "") for _ in through]
+    with process("upstream") as upstream, process("gateway", upstream.said) as gateway:
+        through = [Way(**way) for way in json.loads(gateway.said)]
+        straight = [Way(upstream.said, "") for _ in through]
         asyncio.run(window(through[:5]))
         for _ in range(rounds):
             steps.next(f"{TRIALS} trials at once")
+            before = gateway.cpu()
             found.append({name: asyncio.run(window(ways)) for name, ways in (("with", through), ("without", straight))})
+            cpu.append(1000 * (gateway.cpu() - before) / (TRIALS * (CALLS + 1)))
     stored = [{way: [round(one, 4) for one in took] for way, took in window.items()} for window in found]
-    publish("gateway", {"machine": facts, "seconds": stored}, f"{told(facts)}\n\n{table(found)}")
+    cost = f"The gateway's processor time: {median(cpu):.1f} ms a call."
+    publish("gateway", {"machine": facts, "seconds": stored}, f"{told(facts)}\n\n{table(found)}\n\n{cost}")
     return 0
 
 
