@@ -81,10 +81,7 @@ def touches(source: Source) -> bool:
 
 def queries(source: Source) -> Iterator[tuple[int, str]]:
     """(line, what) of statements that are built or run; ending a transaction is none."""
-    for node, _ in source.nodes:
-        if not isinstance(node, ast.Call):
-            continue
-        name = source.dotted(node.func)
+    for node, name, _ in source.calls:
         owner, _, method = name.rpartition(".")
         builds = owner.startswith(("sqlalchemy", "sqlmodel")) and method in _BUILDERS
         runs = method in _QUERY_METHODS and _OWNERS.match(owner) is not None

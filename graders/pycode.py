@@ -20,7 +20,10 @@ ScopeNode = FunctionNode | ast.ClassDef | ast.Lambda
 _TEST_FOLDERS = frozenset({"tests", "test"})
 _MIGRATION_FOLDERS = frozenset({"migrations", "alembic"})
 _SCRIPT_FOLDERS = frozenset({"scripts", "script", "bin", "tools"})
-_LEAVES = (ast.expr_context, ast.operator, ast.boolop, ast.unaryop)
+_PLAIN = frozenset(
+    {"attr", "asname", "conversion", "ctx", "is_async", "level", "module", "op", "simple", "type_comment"}
+)
+"""Fields that hold no node, or an operator or a context."""
 _PARSING = threading.RLock()
 """Python 3.11 counts the depth of a tree it builds for all threads together, and fails when two of them build one."""
 Made = TypeVar("Made")
@@ -215,26 +218,29 @@ def _parsed(text: str) -> Source | None:
 def _placed(tree: ast.Module) -> Iterator[tuple[ast.AST, Scope | None]]:
     stack: list[tuple[ast.AST, Scope | None]] = [(tree, None)]
     while stack:
-        node, scope = stack.pop()
-        yield node, scope
-        if isinstance(node, ScopeNode):
-            inner = Scope(node, scope)
-            stack.extend((child, inner if name == "body" else scope) for name, child in _children(node))
-        else:
-            stack.extend((child, scope) for _, child in _children(node))
+        placed = stack.pop()
+        yield placed
+        node, scope = placed
+        names = _FIELDS[node.__class__]
+        if names:
+            inner = Scope(node, scope) if isinstance(node, ScopeNode) else scope
+            for name in names:
+                value = getattr(node, name, None)
+                at = inner if name == "body" else scope
+                if value.__class__ is list:
+                    stack.extend([(item, at) for item in reversed(value) if isinstance(item, ast.AST)])
+                elif value is not None and isinstance(value, ast.AST):
+                    stack.append((value, at))
 
 
-def _children(node: ast.AST) -> list[tuple[str, ast.AST]]:
-    """Field and child, last one first; operators and contexts are left out."""
-    found: list[tuple[str, ast.AST]] = []
-    for name in node._fields:
-        value = getattr(node, name, None)
-        if value.__class__ is list:
-            found += [(name, item) for item in value if isinstance(item, ast.AST)]
-        elif isinstance(value, ast.AST) and not isinstance(value, _LEAVES):
-            found.append((name, value))
-    found.reverse()
-    return found
+def _fields(kind: type[ast.AST]) -> tuple[str, ...]:
+    """Fields of a kind of node that may hold others, last one first; operators and contexts are left out."""
+    if issubclass(kind, ast.Constant | ast.Name | ast.alias | ast.cmpop):
+        return ()
+    return tuple(name for name in reversed(kind._fields) if name not in _PLAIN)
+
+
+_FIELDS = {kind: _fields(kind) for kind in vars(ast).values() if isinstance(kind, type) and issubclass(kind, ast.AST)}
 
 
 def strings(node: ast.AST) -> str | None:

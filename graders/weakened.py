@@ -200,7 +200,7 @@ def _switches(source: Source | None) -> dict[str, int]:
     found: dict[str, int] = {}
     for node in source.tree.body if source is not None else ():
         if isinstance(node, FunctionNode):
-            names = {node.name} & _HOOKS if _leaves_out(node) else set()
+            names = {node.name} if node.name in _HOOKS and _leaves_out(node) else set()
         elif isinstance(node, ast.Assign):
             names = {target.id for target in node.targets if isinstance(target, ast.Name)} & _COLLECTION
         elif isinstance(node, ast.Expr):
