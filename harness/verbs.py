@@ -17,6 +17,7 @@ from pydantic import JsonValue
 
 from harness import compose
 from harness.core.errors import UsageError
+from harness.core.records import Cost
 from harness.core.runs import Arm, JournalLine, PlannedTask, RunManifest
 from harness.gateway.prices import SHIPPED
 from harness.load.matrix import ArmChoice, crossed, load_matrix, parse_limits
@@ -177,10 +178,20 @@ def check_one(
 
 
 def _carry_out(
-    workshop: compose.Workshop, folder: RunFolder, todo: Sequence[Owed], progress: Progress, log: RunLog
+    workshop: compose.Workshop,
+    folder: RunFolder,
+    todo: Sequence[Owed],
+    progress: Progress,
+    log: RunLog,
+    before: Cost | None = None,
 ) -> int:
-    """Do what is owed, line by line into the journal; 130 when the user stopped it, 4 when the budget did."""
+    """Do what is owed, line by line into the journal; 130 when the user stopped it, 4 when the budget did.
+
+    `before`: what the run had cost already.
+    """
     toolchain = folder.manifest.tasks[0].toolchain
+    gateway, cost = workshop.gateway, before or Cost()
+    gone = gateway.spent() - cost.micro_usd
     stop = threading.Event()
     session = Session(
         folder, workshop.bench(toolchain), workshop.trial, stop, workshop.gateway.budget_spent, _noticed(log, progress)
@@ -190,7 +201,7 @@ def _carry_out(
     with (
         journal.Journal(folder.journal) as written,
         log.opened(folder.root / LOG),
-        progress.following(folder.manifest, len(needed), workshop.gateway.waited_s),
+        progress.following(folder.manifest, len(needed), gateway.waited_s, lambda: gateway.spent() - gone, cost),
         stopped_by_signals(pool.stop),
     ):
         log.write("begins", {"run": folder.manifest.run, "owed": len(needed), "planned": len(todo)})
@@ -217,7 +228,8 @@ def _go_on(
     log = _log(parsed, progress)
     made = pinned.choice, pinned.arms, pinned.bundles, pinned.prompt
     with compose.workshop(*made, progress.say, spent=spent_by_trial(lines), log=log.write) as workshop:
-        return _carry_out(workshop, folder, todo, progress, log)
+        before = sum((line.cost for line in lines if line.type == "attempt"), Cost())
+        return _carry_out(workshop, folder, todo, progress, log, before)
 
 
 def _asked_for(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import time
+from collections.abc import Callable
 
 import pytest
 
@@ -72,3 +74,38 @@ def test_time_left_is_what_the_others_took(trials: int, monkeypatch: pytest.Monk
             progress.line(judged(number))
         now[0] = 130.0
         assert progress.status().endswith(f"{30 / trials * (3 - trials):.0f} s left")
+
+
+def until(holds: Callable[[], bool]) -> bool:
+    end = time.monotonic() + 5.0
+    while not holds() and time.monotonic() < end:
+        time.sleep(0.01)
+    return holds()
+
+
+def test_a_run_in_which_nothing_ends_is_told_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.report.progress.SILENT_S", 0.02)
+    out = io.StringIO()
+    progress = Progress(out)
+    with progress.following(MANIFEST, 3, lambda: 90.0, lambda: 2_500_000, Cost(micro_usd=2_000_000, complete=False)):
+        told = "0/3 trials done, 0 valid, $2.50 or more, waited 90 s for rate limits, ? s left"
+        assert until(lambda: out.getvalue().count(told) >= 2)
+    before = out.getvalue()
+    time.sleep(0.1)
+    assert out.getvalue() == before, "nothing is told after the end"
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_the_live_line_follows_what_is_in_flight(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.report.progress.LIVE_S", 0.02)
+    waited = 0.0
+    progress = Progress(Terminal())
+    with progress.following(MANIFEST, 3, lambda: waited):
+        waited = 75.0
+        live = progress._live
+        assert live is not None
+        assert until(lambda: "waited 75 s for rate limits" in live.tasks[0].description)

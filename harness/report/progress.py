@@ -16,7 +16,11 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
 EVERY_S = 10.0
-"""Seconds between two plain lines that say how far a run is."""
+"""Seconds between two plain lines that say how far a run is, while lines of the journal come in."""
+SILENT_S = 60.0
+"""Seconds without any before one is said all the same: a trial may take half an hour, and wait for most of it."""
+LIVE_S = 1.0
+"""Seconds between two looks of the live line at money and waiting."""
 
 
 class Progress:
@@ -33,6 +37,7 @@ class Progress:
         """Trials that have come to an end, and whether their last line was valid."""
         self._cost = Cost()
         self._waited: Callable[[], float] = float
+        self._spent: Callable[[], int] = lambda: self._cost.micro_usd
         self._began = self._told = time.monotonic()
 
     def say(self, text: str) -> None:
@@ -44,12 +49,49 @@ class Progress:
                 print(text, file=self._stream, flush=True)
 
     @contextmanager
-    def following(self, manifest: RunManifest, total: int, waited: Callable[[], float] = float) -> Iterator[None]:
-        """Show progress while `total` trials are carried out; `waited`: seconds lost to the provider so far."""
+    def following(
+        self,
+        manifest: RunManifest,
+        total: int,
+        waited: Callable[[], float] = float,
+        spent: Callable[[], int] | None = None,
+        before: Cost | None = None,
+    ) -> Iterator[None]:
+        """Show progress while `total` trials are carried out.
+
+        `waited`: seconds lost to the provider so far; `spent`: micro-dollars so far, what is in flight included, or else
+        what the lines of the journal tell; `before`: what the run had cost already.
+        """
+        self._cost = before or Cost()
+        if spent is not None:
+            self._spent = spent
         self._arms = {trial.trial: f"{trial.arm} on {trial.task}" for trial in manifest.trials}
         self._total = total
         self._waited = waited
         self._began = self._told = time.monotonic()
+        with self._ticking(), self._shown():
+            yield
+
+    @contextmanager
+    def _ticking(self) -> Iterator[None]:
+        """Go on telling while nothing comes in."""
+        ended = threading.Event()
+        period = LIVE_S if self._stream.isatty() else SILENT_S
+
+        def tick() -> None:
+            while not ended.wait(period):
+                self._show(after_s=SILENT_S)
+
+        thread = threading.Thread(target=tick, name="progress", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
+    @contextmanager
+    def _shown(self) -> Iterator[None]:
         if not self._stream.isatty():
             yield
             return
@@ -60,7 +102,7 @@ class Progress:
         columns = (TextColumn("trials"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
         with Live(*columns, console=Console(file=self._stream), transient=True) as live:
             self._live = live
-            self._bar = live.add_task("", total=total)
+            self._bar = live.add_task("", total=self._total)
             try:
                 yield
             finally:
@@ -74,15 +116,16 @@ class Progress:
             self._attempted(name, line)
         else:
             self._judged(name, line)
-        self._show()
+        self._show(after_s=EVERY_S)
 
     def status(self) -> str:
         """How far the run is, on one line."""
         done = len(self._valid)
         floor = "" if self._cost.complete else " or more"
         left = (time.monotonic() - self._began) / done * (self._total - done) if done else None
+        valid = sum(list(self._valid.values()))
         return (
-            f"{done}/{self._total} trials done, {sum(self._valid.values())} valid, ${self._cost.usd:.2f}{floor}, "
+            f"{done}/{self._total} trials done, {valid} valid, ${self._spent() / 1_000_000:.2f}{floor}, "
             f"waited {self._waited():.0f} s for rate limits, {'?' if left is None else f'{left:.0f}'} s left"
         )
 
@@ -98,9 +141,10 @@ class Progress:
         verdict = "accepted" if line.accepted else line.why_not or f"{line.validity}: {line.validity.detail}"
         self.say(f"  {name}: {verdict}")
 
-    def _show(self) -> None:
-        if self._live is not None and self._bar is not None:
-            self._live.update(self._bar, completed=len(self._valid), description=self.status())
-        elif time.monotonic() - self._told >= EVERY_S or len(self._valid) == self._total:
+    def _show(self, after_s: float) -> None:
+        live = self._live
+        if live is not None and self._bar is not None:
+            live.update(self._bar, completed=len(self._valid), description=self.status())
+        elif time.monotonic() - self._told >= after_s or len(self._valid) == self._total:
             self._told = time.monotonic()
             self.say(self.status())
