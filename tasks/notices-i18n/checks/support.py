@@ -19,6 +19,8 @@ FIELDS = {
 FRENCH = {"Accept-Language": "fr"}
 KINDS = ("announcement", "bylaw", "closure", "tender")
 MICROSECOND = timedelta(microseconds=1)
+BRIEF = timedelta(seconds=1)
+"""How long notices are published, so that few moments are taken."""
 
 
 def word(rng: Random, length: int = 12) -> str:
@@ -26,9 +28,9 @@ def word(rng: Random, length: int = 12) -> str:
     return "".join(rng.choices("abcdefghijklmnopqrstuvwxyz", k=length))
 
 
-def sometime(rng: Random) -> datetime:
-    """A second of some day that no clock reaches soon."""
-    return datetime(2040, 1, 1, tzinfo=UTC) + timedelta(days=rng.randrange(15_000), seconds=rng.randrange(86_400))
+def sometime(rng: Random, first: int = 2040, years: int = 40) -> datetime:
+    """A second that no clock reaches soon, and that no other check draws."""
+    return datetime(first, 1, 1, tzinfo=UTC) + timedelta(seconds=rng.randrange(years * 365 * 86_400))
 
 
 def now() -> datetime:
@@ -75,9 +77,9 @@ def publish(api: Api, sent: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def some(api: Api, rng: Random, languages: Sequence[str] = ("en", "fr"), **fields: Any) -> tuple[Any, Any]:
-    """(a notice of an hour, what was sent for it)."""
+    """(a brief notice, what was sent for it)."""
     start = sometime(rng)
-    sent = body(rng, start, start + hours(1), languages, **fields)
+    sent = body(rng, start, start + BRIEF, languages, **fields)
     return publish(api, sent), sent
 
 

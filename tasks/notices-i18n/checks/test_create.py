@@ -5,6 +5,7 @@ from random import Random
 from typing import Any
 
 from support import (
+    BRIEF,
     FIELDS,
     FRENCH,
     KINDS,
@@ -39,7 +40,7 @@ LAST = datetime(2100, 1, 1, tzinfo=UTC)
 @fail_to_pass
 def test_a_notice_is_answered_and_stored(api: Api, rng: Random) -> None:
     start = sometime(rng)
-    sent = body(rng, start, start + hours(2), kind=rng.choice(KINDS))
+    sent = body(rng, start, start + BRIEF, kind=rng.choice(KINDS))
     reply = api.post(NOTICES, json=sent).expect(201)
     notice = reply.json()
     assert set(notice) == FIELDS
@@ -49,7 +50,7 @@ def test_a_notice_is_answered_and_stored(api: Api, rng: Random) -> None:
     assert (notice["kind"], notice["status"]) == (sent["kind"], "scheduled")
     assert (notice["language"], notice["languages"]) == ("en", ["en", "fr"])
     assert {"title": notice["title"], "body": notice["body"]} == sent["translations"]["en"]
-    assert (moment(notice["publish_from"]), moment(notice["publish_until"])) == (start, start + hours(2))
+    assert (moment(notice["publish_from"]), moment(notice["publish_until"])) == (start, start + BRIEF)
     assert read(api, notice) == notice
 
 
@@ -57,7 +58,7 @@ def test_a_notice_is_answered_and_stored(api: Api, rng: Random) -> None:
 @fail_to_pass
 def test_the_answer_is_in_the_chosen_language(api: Api, rng: Random) -> None:
     start = sometime(rng)
-    sent = body(rng, start, start + hours(1))
+    sent = body(rng, start, start + BRIEF)
     reply = api.post(NOTICES, json=sent, headers=FRENCH).expect(201)
     notice = reply.json()
     assert (reply.headers.get("content-language"), notice["language"]) == ("fr", "fr")
@@ -82,7 +83,8 @@ def test_the_end_may_be_left_out_or_null(api: Api, rng: Random) -> None:
 @covers("C-14", "C-18")
 @fail_to_pass
 def test_required_fields_are_required(api: Api, rng: Random) -> None:
-    sent = body(rng, sometime(rng), None)
+    start = sometime(rng)
+    sent = body(rng, start, start + BRIEF)
     for field in ("kind", "publish_from", "translations"):
         invalid(api.post(NOTICES, json={name: value for name, value in sent.items() if name != field}), field)
         invalid(api.post(NOTICES, json=sent | {field: None}), field)
@@ -94,10 +96,10 @@ def test_required_fields_are_required(api: Api, rng: Random) -> None:
 def test_there_are_four_kinds(api: Api, rng: Random) -> None:
     start = sometime(rng)
     for kind in KINDS:
-        notice = publish(api, body(rng, start, start + hours(1), kind=kind))
+        notice = publish(api, body(rng, start, start + BRIEF, kind=kind))
         assert notice["kind"] == kind
     for kind in ("notice", "any", "all", "Closure", "", 1, ["bylaw"], word(rng)):
-        invalid(api.post(NOTICES, json=body(rng, start, None, kind=kind)), "kind")
+        invalid(api.post(NOTICES, json=body(rng, start, start + BRIEF, kind=kind)), "kind")
 
 
 @covers("C-15")
@@ -117,31 +119,33 @@ def test_translations_are_in_our_languages_and_whole(api: Api, rng: Random) -> N
     start, before = sometime(rng), everything(api)
     whole = translation(rng)
     for wrong in (None, {}, [], [whole], "en", {"de": whole}, {"en": whole, "de": whole}, {"EN": whole}, {"": whole}):
-        within(api.post(NOTICES, json=body(rng, start, None, translations=wrong)), "translations")
+        within(api.post(NOTICES, json=body(rng, start, start + BRIEF, translations=wrong)), "translations")
     for wrong in (None, [], "title", 1):
         within(
-            api.post(NOTICES, json=body(rng, start, None, translations={"fr": whole, "en": wrong})), "translations.en"
+            api.post(NOTICES, json=body(rng, start, start + BRIEF, translations={"fr": whole, "en": wrong})),
+            "translations.en",
         )
     for field in ("title", "body"):
         half = {name: value for name, value in whole.items() if name != field}
         for translations in ({"en": whole, "fr": half}, {"fr": whole | {field: None}}, {"fr": whole | {field: 5}}):
-            sent = body(rng, start, None, translations=translations)
+            sent = body(rng, start, start + BRIEF, translations=translations)
             invalid(api.post(NOTICES, json=sent), f"translations.fr.{field}")
     more = {"en": whole | {"author": word(rng)}}
-    invalid(api.post(NOTICES, json=body(rng, start, None, translations=more)), "translations.en.author")
+    invalid(api.post(NOTICES, json=body(rng, start, start + BRIEF, translations=more)), "translations.en.author")
     assert everything(api) == before
 
 
 def _taken(api: Api, rng: Random, field: str, value: str) -> str:
     """What is stored of a title or a body."""
     start = sometime(rng)
-    sent = body(rng, start, start + hours(1), ("en",))
+    sent = body(rng, start, start + BRIEF, ("en",))
     sent["translations"]["en"][field] = value
     return str(read(api, publish(api, sent))[field])
 
 
 def _refused(api: Api, rng: Random, field: str, value: Any) -> None:
-    sent = body(rng, sometime(rng), None, ("fr",))
+    start = sometime(rng)
+    sent = body(rng, start, start + BRIEF, ("fr",))
     sent["translations"]["fr"][field] = value
     invalid(api.post(NOTICES, json=sent), f"translations.fr.{field}")
 
@@ -190,10 +194,10 @@ def test_a_body_has_lines_and_tabs_and_no_other_control_character(api: Api, rng:
 def test_times_are_answered_in_utc(api: Api, rng: Random) -> None:
     for minutes in (0, 60, 120, -210, 345):
         start = sometime(rng).astimezone(timezone(timedelta(minutes=minutes)))
-        notice = publish(api, body(rng, start, start + hours(3)))
+        notice = publish(api, body(rng, start, start + BRIEF))
         stored = read(api, notice)
         assert moment(notice["publish_from"]) == moment(stored["publish_from"]) == start
-        assert moment(notice["publish_until"]) == moment(stored["publish_until"]) == start + hours(3)
+        assert moment(notice["publish_until"]) == moment(stored["publish_until"]) == start + BRIEF
     odd = sometime(rng).replace(microsecond=rng.randrange(1, 1_000_000))
     notice = publish(api, body(rng, odd, odd + MICROSECOND))
     assert moment(read(api, notice)["publish_from"]) == odd
@@ -210,7 +214,7 @@ def test_times_are_of_this_century(api: Api, rng: Random) -> None:
         api.delete(one(notice)).expect(204)
     early, late = FIRST - MICROSECOND, LAST + MICROSECOND
     for wrong in (early, late, FIRST.replace(hour=0, minute=30, tzinfo=zone)):
-        invalid(api.post(NOTICES, json=body(rng, wrong, None)), "publish_from")
+        invalid(api.post(NOTICES, json=body(rng, wrong, wrong + BRIEF)), "publish_from")
     invalid(api.post(NOTICES, json=body(rng, sometime(rng), late)), "publish_until")
     invalid(api.post(NOTICES, json=body(rng, FIRST, early)), "publish_until")
 
@@ -226,8 +230,8 @@ def test_times_have_a_date_a_time_and_an_offset(api: Api, rng: Random) -> None:
         "2040-02-30T09:00:00Z", "2040-01-01T25:00:00Z", "2040-01-01T09:61:00Z", f"{text(start)} or so",
     ]  # fmt: skip
     for value in wrong:
-        invalid(api.post(NOTICES, json=body(rng, start, None, publish_from=value)), "publish_from")
-        invalid(api.post(NOTICES, json=body(rng, start, None, publish_until=value)), "publish_until")
+        invalid(api.post(NOTICES, json=body(rng, start, start + BRIEF, publish_from=value)), "publish_from")
+        invalid(api.post(NOTICES, json=body(rng, start, start + BRIEF, publish_until=value)), "publish_until")
 
 
 @covers("C-18", "C-41")
@@ -235,8 +239,8 @@ def test_times_have_a_date_a_time_and_an_offset(api: Api, rng: Random) -> None:
 def test_other_fields_are_refused_and_nothing_is_stored(api: Api, rng: Random) -> None:
     start, before = sometime(rng), everything(api)
     for field in ("id", "status", "label", "language", "languages", "title", "body", "created_at", word(rng)):
-        invalid(api.post(NOTICES, json=body(rng, start, None) | {field: 1}), field)
-    for whole in ([], [body(rng, start, None)], word(rng), 7, True):
+        invalid(api.post(NOTICES, json=body(rng, start, start + BRIEF) | {field: 1}), field)
+    for whole in ([], [body(rng, start, start + BRIEF)], word(rng), 7, True):
         invalid(api.post(NOTICES, json=whole), "body")
     invalid(api.request("POST", NOTICES, content=b"", headers={"content-type": "application/json"}), "body")
     assert everything(api) == before

@@ -4,12 +4,12 @@ from datetime import timedelta
 from random import Random
 
 from support import (
+    BRIEF,
     FRENCH,
     NOTICES,
     SUBSCRIBERS,
     board,
     body,
-    hours,
     into,
     invalid,
     nobody,
@@ -180,7 +180,7 @@ def test_a_refusal_stands_between_invalid_and_not_found(api: Api, rng: Random) -
 def test_other_operations_are_in_english_for_who_refuses_both(api: Api, rng: Random) -> None:
     headers = {"Accept-Language": rng.choice(REFUSED)}
     start = sometime(rng)
-    made = api.post(NOTICES, body(rng, start, start + hours(1)), headers).expect(201)
+    made = api.post(NOTICES, body(rng, start, start + BRIEF), headers).expect(201)
     assert (made.headers.get("content-language"), made.json()["language"]) == ("en", "en")
     changed = api.patch(one(made.json()), {"kind": "tender"}, headers).expect(200)
     assert (changed.headers.get("content-language"), changed.json()["label"]) == ("en", "scheduled tender")
@@ -276,7 +276,7 @@ def test_a_notice_is_shown_in_the_language_it_has(api: Api, rng: Random) -> None
 def test_a_page_mixes_languages_and_names_the_chosen_one(api: Api, rng: Random) -> None:
     start = sometime(rng)
     made = [
-        publish(api, body(rng, start - timedelta(seconds=index), start + hours(1), languages, kind="bylaw"))
+        publish(api, body(rng, start - timedelta(seconds=index), start + BRIEF, languages, kind="bylaw"))
         for index, languages in enumerate((("en",), ("fr",), ("en", "fr")))
     ]
     for asked, last, label in (("en", "en", "published bylaw"), ("fr", "fr", "arrêté publié")):
@@ -343,6 +343,6 @@ def test_errors_of_every_operation_are_translated(api: Api, rng: Random) -> None
 @fail_to_pass
 def test_a_board_of_the_past_is_read_in_both_languages(api: Api, rng: Random) -> None:
     start = sometime(rng)
-    publish(api, body(rng, start, start + hours(1), kind="tender"))
+    publish(api, body(rng, start, start + BRIEF, kind="tender"))
     assert board(api, start)["items"][0]["label"] == "published tender"
     assert board(api, start, FRENCH)["items"][0]["label"] == "appel d'offres publié"

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from noticeboard import notices, subscribers
 from noticeboard.db import Db
 from noticeboard.digest import digest
-from noticeboard.errors import not_found
+from noticeboard.errors import VARIES, accepted, not_found
 from noticeboard.models import (
     Asked,
     DigestItem,
@@ -31,7 +31,7 @@ Lang = Annotated[Language | None, Query()]
 
 
 def chosen(request: Request, lang: Lang = None) -> Choice:
-    return choose(request.headers.get("accept-language"), lang)
+    return choose(accepted(request), lang)
 
 
 Chosen = Annotated[Choice, Depends(chosen)]
@@ -56,7 +56,8 @@ async def list_notices(
     size: Size = 10,
 ) -> NoticesOut:
     notices.check_accepted(choice.refused)
-    response.headers.update({"Content-Language": choice.language, "Vary": "Accept-Language"})
+    response.headers.update(VARIES)
+    speak(response, choice.language)
     wanted = status, kind, fallback == "true"
     moment = at or datetime.now(UTC)
     rows, total = await notices.page(db, choice.language, moment, wanted, (page, size))
@@ -84,7 +85,7 @@ async def get_notice(
     row = await notices.one(db, notice_id, choice.language)
     if fallback == "false" and row["language"] != choice.language:
         raise not_found("translation")
-    response.headers["Vary"] = "Accept-Language"
+    response.headers.update(VARIES)
     return answered(row, response)
 
 
@@ -121,7 +122,7 @@ async def get_digest(
 ) -> DigestOut:
     person = await subscribers.one(db, subscriber_id)
     language = lang or person["language"]
-    response.headers["Content-Language"] = language
+    speak(response, language)
     found = await digest(db, person, language, at or datetime.now(UTC))
     return DigestOut(
         subscriber_id=subscriber_id,
@@ -132,6 +133,10 @@ async def get_digest(
     )
 
 
+def speak(response: Response, language: str) -> None:
+    response.headers["Content-Language"] = language
+
+
 def shown(row: asyncpg.Record) -> dict[str, Any]:
     """A row of the board with its label."""
     return {**row, "label": notices.label(row["kind"], row["status"], row["language"])}
@@ -139,5 +144,5 @@ def shown(row: asyncpg.Record) -> dict[str, Any]:
 
 def answered(row: asyncpg.Record, response: Response) -> NoticeOut:
     """One notice, in the language that its header names."""
-    response.headers["Content-Language"] = row["language"]
+    speak(response, row["language"])
     return NoticeOut(**shown(row))

@@ -1,7 +1,7 @@
 """What a subscriber hears of the week, in words that fit the person."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import asyncpg
 
@@ -14,11 +14,12 @@ SHOWN = 5
 RECENT = f"""
     SELECT * FROM ({BOARD}) AS board WHERE status = 'published' AND publish_from >= $3
 """
+COUNT = f"""SELECT count(*) FROM ({RECENT}) AS recent"""
+FIRST = f"""{RECENT} {ORDER} LIMIT $4"""
 GENDERS = {"female": "feminine", "male": "masculine", "neutral": "neutral"}
 
 
-@dataclass(frozen=True)
-class Digest:
+class Digest(NamedTuple):
     greeting: str
     summary: str
     rows: list[asyncpg.Record]
@@ -27,8 +28,8 @@ class Digest:
 async def digest(db: Connection, person: asyncpg.Record, language: str, at: datetime) -> Digest:
     """The first notices of the 168 hours before `at`, and how many there are."""
     values = language, at, at - WEEK
-    count = await db.fetchval(f"SELECT count(*) FROM ({RECENT}) AS found", *values)
-    rows = await db.fetch(f"{RECENT} {ORDER} LIMIT {SHOWN}", *values)
+    count = await db.fetchval(COUNT, *values)
+    rows = await db.fetch(FIRST, *values, SHOWN)
     gender = GENDERS[person["gender"]]
     words = counted(count, None, "published", language)
     return Digest(

@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from noticeboard.i18n import LANGUAGES, language_of, text
-from noticeboard.negotiation import Choice, choose
+from noticeboard.negotiation import choose
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +24,7 @@ HTTP_CODES = {
 
 NEGOTIATED = re.compile(r"/api/(?:notices(?:/.*)?|subscribers/[^/]+/digest)")
 """Paths whose errors choose their language by weights; the others take the first they speak."""
+VARIES = {"Vary": "Accept-Language"}
 
 
 class BoardError(Exception):
@@ -48,19 +49,21 @@ def refuse_window() -> BoardError:
 
 
 def answer(request: Request, status: int, code: str, fields: Sequence[str] = ()) -> JSONResponse:
-    header = request.headers.get("accept-language")
-    headers = {"Content-Language": language_of(header)}
-    if NEGOTIATED.fullmatch(request.url.path):
-        headers = {"Content-Language": _chosen(request, header).language, "Vary": "Accept-Language"}
-    message = text(f"errors.{code}", headers["Content-Language"])
-    body = {"error": code, "message": message, "fields": list(fields)}
+    negotiated = NEGOTIATED.fullmatch(request.url.path)
+    language = _chosen(request) if negotiated else language_of(accepted(request))
+    body = {"error": code, "message": text(f"errors.{code}", language), "fields": list(fields)}
+    headers = {"Content-Language": language} | (VARIES if negotiated else {})
     return JSONResponse(body, status, headers=headers)
 
 
-def _chosen(request: Request, header: str | None) -> Choice:
+def accepted(request: Request) -> str | None:
+    return request.headers.get("accept-language")
+
+
+def _chosen(request: Request) -> str:
     """By what the request asks for, even where something else in it is wrong."""
     asked = request.query_params.get("lang")
-    return choose(header, asked if asked in LANGUAGES else None)
+    return choose(accepted(request), asked if asked in LANGUAGES else None).language
 
 
 def field_name(error: dict[str, Any]) -> str:

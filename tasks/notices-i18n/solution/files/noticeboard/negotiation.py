@@ -1,7 +1,7 @@
 """Which of our languages a request gets: by its own word, else by the weights of its header."""
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from noticeboard.i18n import DEFAULT, LANGUAGES
 
@@ -9,15 +9,13 @@ ANY = "*"
 DECIMAL = re.compile(r"[0-9]+(?:\.[0-9]*)?")
 
 
-@dataclass(frozen=True)
-class Choice:
+class Choice(NamedTuple):
     language: str
-    refused: bool = False
+    refused: bool
     """The header wants none of our languages; `language` is the default then."""
 
 
-@dataclass(frozen=True)
-class Range:
+class Range(NamedTuple):
     """One wish of an Accept-Language header."""
 
     language: str
@@ -28,14 +26,14 @@ class Range:
 def choose(header: str | None, asked: str | None = None) -> Choice:
     """The language of a request; `asked` is one of ours or None."""
     if asked is not None:
-        return Choice(asked)
+        return Choice(asked, refused=False)
     ranges = parse(header or "")
     best = {language: _best(ranges, language) for language in LANGUAGES}
     wanted = [language for language in LANGUAGES if (wish := best[language]) and wish.weight > 0]
     if wanted:
-        return Choice(min(wanted, key=lambda language: _rank(best[language])))
+        return Choice(min(wanted, key=lambda language: _rank(best[language])), refused=False)
     allowed = [language for language in LANGUAGES if best[language] is None]
-    return Choice(allowed[0]) if allowed else Choice(DEFAULT, refused=True)
+    return Choice([*allowed, DEFAULT][0], refused=not allowed)
 
 
 def parse(header: str) -> list[Range]:

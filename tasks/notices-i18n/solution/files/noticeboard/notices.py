@@ -37,7 +37,25 @@ MATCHING = f"""
         AND ($4::text IS NULL OR kind = $4)
         AND ($5::boolean OR language = $1)
 """
-ORDER = "ORDER BY publish_from DESC, id DESC"
+ORDER = """ORDER BY publish_from DESC, id DESC"""
+COUNTED = f"""SELECT count(*) FROM ({MATCHING}) AS found"""
+PAGE = f"""{MATCHING} {ORDER} LIMIT $6 OFFSET $7"""
+ONE = f"""SELECT * FROM ({BOARD}) AS board WHERE id = $3"""
+LOCKED = """SELECT kind, publish_from, publish_until FROM notices WHERE id = $1 FOR UPDATE"""
+LANGUAGES_OF = """SELECT language FROM notice_translations WHERE notice_id = $1"""
+ADD = """
+    INSERT INTO notices (kind, publish_from, publish_until) VALUES ($1, $2, $3) RETURNING id
+"""
+CHANGE = """
+    UPDATE notices SET kind = $2, publish_from = $3, publish_until = $4, updated_at = now()
+    WHERE id = $1
+"""
+REMOVE = """DELETE FROM notices WHERE id = $1"""
+TRANSLATE = """
+    INSERT INTO notice_translations (notice_id, language, title, body) VALUES ($1, $2, $3, $4)
+    ON CONFLICT (notice_id, language) DO UPDATE SET title = $3, body = $4
+"""
+UNTRANSLATE = """DELETE FROM notice_translations WHERE notice_id = $1 AND language = $2"""
 
 
 async def page(
@@ -52,17 +70,13 @@ async def page(
     `wanted` is status, kind and whether other languages may stand in; `window` page and size.
     """
     number, size = window
-    total = await db.fetchval(f"SELECT count(*) FROM ({MATCHING}) AS found", language, at, *wanted)
-    select = f"{MATCHING} {ORDER} LIMIT $6 OFFSET $7"
-    rows = await db.fetch(select, language, at, *wanted, size, (number - 1) * size)
+    total = await db.fetchval(COUNTED, language, at, *wanted)
+    rows = await db.fetch(PAGE, language, at, *wanted, size, (number - 1) * size)
     return rows, total
 
 
 async def one(db: Connection, notice_id: int, language: str) -> asyncpg.Record:
-    now = datetime.now(UTC)
-    row = await db.fetchrow(
-        f"SELECT * FROM ({BOARD}) AS board WHERE id = $3", language, now, notice_id
-    )
+    row = await db.fetchrow(ONE, language, datetime.now(UTC), notice_id)
     if row is None:
         raise not_found("notice")
     return row
@@ -70,10 +84,9 @@ async def one(db: Connection, notice_id: int, language: str) -> asyncpg.Record:
 
 async def add(db: Connection, notice: NoticeIn) -> int:
     check_window(notice.publish_from, notice.publish_until)
-    insert = "INSERT INTO notices (kind, publish_from, publish_until) VALUES ($1, $2, $3)"
     values = notice.kind, notice.publish_from, notice.publish_until
     async with db.transaction():
-        notice_id = await db.fetchval(f"{insert} RETURNING id", *values)
+        notice_id = await db.fetchval(ADD, *values)
         for language, translation in notice.translations.items():
             await _write(db, notice_id, language, translation)
     logger.info("notice %s added", notice_id)
@@ -81,20 +94,16 @@ async def add(db: Connection, notice: NoticeIn) -> int:
 
 
 async def change(db: Connection, notice_id: int, changed: NoticeChange) -> None:
-    update = """
-        UPDATE notices SET kind = $2, publish_from = $3, publish_until = $4, updated_at = now()
-        WHERE id = $1
-    """
     async with db.transaction():
         notice = dict(await _locked(db, notice_id)) | changed.model_dump(exclude_unset=True)
         window = notice["publish_from"], notice["publish_until"]
         check_window(*window)
-        await db.execute(update, notice_id, notice["kind"], *window)
+        await db.execute(CHANGE, notice_id, notice["kind"], *window)
     logger.info("notice %s changed", notice_id)
 
 
 async def remove(db: Connection, notice_id: int) -> None:
-    if await db.execute("DELETE FROM notices WHERE id = $1", notice_id) == "DELETE 0":
+    if await db.execute(REMOVE, notice_id) == "DELETE 0":
         raise not_found("notice")
     logger.info("notice %s deleted", notice_id)
 
@@ -107,7 +116,6 @@ async def translate(
         await _locked(db, notice_id)
         new = language not in await _languages(db, notice_id)
         await _write(db, notice_id, language, translation)
-        await _touch(db, notice_id)
     logger.info("notice %s translated into %s", notice_id, language)
     return new
 
@@ -121,9 +129,7 @@ async def untranslate(db: Connection, notice_id: int, language: str) -> None:
             raise not_found("translation")
         if len(languages) == 1:
             raise conflict("last_translation")
-        delete = "DELETE FROM notice_translations WHERE notice_id = $1 AND language = $2"
-        await db.execute(delete, notice_id, language)
-        await _touch(db, notice_id)
+        await db.execute(UNTRANSLATE, notice_id, language)
     logger.info("notice %s untranslated from %s", notice_id, language)
 
 
@@ -159,25 +165,15 @@ def phrase(count: int, kind: str, status: str, language: str) -> str:
 
 
 async def _locked(db: Connection, notice_id: int) -> asyncpg.Record:
-    select = "SELECT kind, publish_from, publish_until FROM notices WHERE id = $1 FOR UPDATE"
-    row = await db.fetchrow(select, notice_id)
+    row = await db.fetchrow(LOCKED, notice_id)
     if row is None:
         raise not_found("notice")
     return row
 
 
 async def _languages(db: Connection, notice_id: int) -> list[str]:
-    select = "SELECT language FROM notice_translations WHERE notice_id = $1"
-    return [row["language"] for row in await db.fetch(select, notice_id)]
+    return [row["language"] for row in await db.fetch(LANGUAGES_OF, notice_id)]
 
 
 async def _write(db: Connection, notice_id: int, language: str, translation: TranslationIn) -> None:
-    upsert = """
-        INSERT INTO notice_translations (notice_id, language, title, body) VALUES ($1, $2, $3, $4)
-        ON CONFLICT (notice_id, language) DO UPDATE SET title = $3, body = $4
-    """
-    await db.execute(upsert, notice_id, language, translation.title, translation.body)
-
-
-async def _touch(db: Connection, notice_id: int) -> None:
-    await db.execute("UPDATE notices SET updated_at = now() WHERE id = $1", notice_id)
+    await db.execute(TRANSLATE, notice_id, language, translation.title, translation.body)

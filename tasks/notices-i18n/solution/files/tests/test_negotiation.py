@@ -26,7 +26,7 @@ from noticeboard.negotiation import Choice, choose
     ],
 )
 def test_the_header_chooses(header, language):
-    assert choose(header) == Choice(language)
+    assert choose(header) == Choice(language, refused=False)
 
 
 @pytest.mark.parametrize("header", ["*;q=0", "fr;q=0, en-GB;q=0.0", "de, *;q=0"])
@@ -35,4 +35,4 @@ def test_the_header_refuses_both(header):
 
 
 def test_the_parameter_goes_before_the_header():
-    assert choose("en, *;q=0", "fr") == Choice("fr")
+    assert choose("en, *;q=0", "fr") == Choice("fr", refused=False)

@@ -82,7 +82,7 @@ async def test_an_invalid_notice_names_the_field(client, change, field):
     assert (answer.status_code, answer.json()["fields"]) == (422, [field])
 
 
-async def test_the_list_counts_in_french(client, make_notice):
+async def test_the_board_counts_in_french(client, make_notice):
     first = await make_notice(kind="closure")
     second = await make_notice(kind="closure")
 
