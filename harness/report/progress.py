@@ -59,7 +59,7 @@ class Progress:
     ) -> Iterator[None]:
         """Show progress while `total` trials are carried out.
 
-        `waited`: seconds lost to the provider so far; `spent`: micro-dollars so far, what is in flight included, or else
+        `waited`: seconds lost to the provider so far; `spent`: micro-dollars so far with what is in flight, by default
         what the lines of the journal tell; `before`: what the run had cost already.
         """
         self._cost = before or Cost()
