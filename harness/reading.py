@@ -8,6 +8,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from harness.core.errors import UsageError
@@ -39,7 +40,8 @@ def compare(parsed: argparse.Namespace) -> int:
     """`harness compare A B`; 3 where too little could be judged to say anything."""
     open_runs: dict[str, Stored] = {}
     (run_a, arm_a), (run_b, arm_b) = (_named(parsed, name, open_runs) for name in (parsed.a, parsed.b))
-    a, b = run_a.side(arm_a), run_b.side(arm_b)
+    floors = {**run_a.floors, **run_b.floors}
+    a, b = (replace(run.side(arm), floors=floors) for run, arm in ((run_a, arm_a), (run_b, arm_b)))
     found = comparing.compare(a, b, question=parsed.question, anyway=parsed.anyway)
     beside = comparetext.Beside(
         rules=parsed.rules,

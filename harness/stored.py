@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from harness.core.errors import UsageError
 from harness.core.plugins import unknown
 from harness.core.runs import Arm, JournalLine
-from harness.core.scores import TrialResult, trial_results
+from harness.core.scores import TrialResult, clause_means, trial_results
 from harness.store import journal, overrides, recover
 from harness.store.layout import RunFolder, locked, resolve_run
 from harness.store.overrides import Override
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from harness.report.compare import Side
 
 OK = 0
+NOOP = "reference/noop"
+"""Model of the reference agent that does nothing."""
 RESULTS = Path(__file__).resolve().parent.parent / "results"
 
 
@@ -47,12 +49,18 @@ class Stored:
     def results(self) -> tuple[TrialResult, ...]:
         return trial_results(self.folder.manifest, self.lines)
 
+    @cached_property
+    def floors(self) -> Mapping[str, Mapping[str, float]]:
+        """Task -> clause -> share of its checks that doing nothing passes, where an arm of the run did nothing."""
+        idle = {arm.name for arm in self.folder.manifest.arms if arm.model == NOOP}
+        return clause_means(result for result in self.results if result.planned.arm in idle) if idle else {}
+
     def side(self, arm: Arm) -> Side:
         """One arm of the run."""
         from harness.report.compare import Side
 
         mine = tuple(result for result in self.results if result.planned.arm == arm.name)
-        return Side(self.folder.manifest, arm, mine, {})
+        return Side(self.folder.manifest, arm, mine, self.floors)
 
     def arm(self, name: str | None) -> Arm:
         """The arm of that name, or the only one."""
@@ -116,6 +124,6 @@ def print_table(run: Stored, form: str) -> int:
     """Print a run's table; 3 for an invalid run."""
     from harness.report import tables
 
-    summary = tables.summarise(run.folder.manifest, run.lines, overrides=run.disputed)
+    summary = tables.summarise(run.folder.manifest, run.lines, run.floors, run.disputed)
     print(tables.render(summary, form))
     return tables.exit_code(summary)

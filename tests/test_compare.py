@@ -307,3 +307,31 @@ def test_equal_arms_are_seldom_told_apart_and_different_ones_are(tmp_path: Path)
     print(counts)
     assert counts["equal"] <= 20  # 5 % of 200, and three standard errors
     assert counts["different"] >= 150
+
+
+def idle_run(results: Path) -> None:
+    """Two arms beside one that does nothing, and passes half of C-02 all the same."""
+
+    def clauses(planned: PlannedTrial) -> dict[str, float]:
+        return {"C-01": 0.0 if planned.arm == "idle" else 1.0, "C-02": 0.5 if planned.arm == "idle" else 0.75}
+
+    arms = [arm("a"), arm("b"), arm("idle", model="reference/noop")]
+    outcomes = {"a": passes(A, 3), "b": passes(B, 3), "idle": passes([0] * 8, 3)}
+    run_of(results, outcomes, arms=arms, clauses=clauses)
+
+
+def test_clause_floors_are_those_of_the_arm_that_does_nothing(tmp_path: Path) -> None:
+    idle_run(tmp_path)
+    found = compared(tmp_path, "a", "b")
+    assert found["clause_floors"]["task-00"] == {"C-01": 0.0, "C-02": 0.5}
+    _, table, _ = harness("table", "--results", tmp_path, "--format", "json")
+    assert [row["clause_score"] for row in json.loads(table)["rows"]] == [0.75, 0.75, 0.0]
+    _, page, _ = harness("compare", "a", "b", "--clauses", "--results", tmp_path, "--format", "markdown")
+    assert "task-00 C-02 0.50, task-01 C-02 0.50" in page
+    assert "| 0.50 " in page
+
+
+def test_without_an_arm_that_does_nothing_the_floors_are_told_to_be_unknown(tmp_path: Path) -> None:
+    run_of(tmp_path, {"a": passes(A, 3), "b": passes(B, 3)})
+    for command in (["compare", "a", "b"], ["table"]):
+        assert "clause floors: not measured" in harness(*command, "--results", tmp_path)[1]

@@ -116,6 +116,18 @@ def clause_score(shares: Mapping[str, float], floors: Mapping[str, float]) -> fl
     return sum(scores) / len(scores) if scores else None
 
 
+def clause_means(results: Iterable[TrialResult]) -> dict[str, dict[str, float]]:
+    """Task -> clause -> mean share of its checks over the valid ones of these trials."""
+    shares: dict[str, dict[str, list[float]]] = {}
+    for result in results:
+        for clause, share in result.verdict.clauses.items() if result.verdict and result.validity.valid else ():
+            shares.setdefault(result.planned.task, {}).setdefault(clause, []).append(share)
+    return {
+        task: {clause: sum(found) / len(found) for clause, found in sorted(clauses.items())}
+        for task, clauses in sorted(shares.items())
+    }
+
+
 def obedience(rules: Grade) -> tuple[int, int]:
     """Weighted opportunities kept, and all; as the grader counted them where it did."""
     for check in rules.advisory:

@@ -10,12 +10,13 @@ from pydantic import JsonValue
 
 from harness.core.errors import UsageError
 from harness.core.plugins import unknown
-from harness.core.scores import rulebooks
+from harness.core.scores import clause_means, rulebooks
 from harness.report.compare import LEAST_OPPORTUNITIES, NO_DIFFERENCE, RERUN, Comparison, RuleChange, Side, Spent, facts
 from harness.report.demands import Demand
 from harness.report.paired import Pair
 from harness.report.stats import Cell, Interval
 from harness.report.stratified import LEVEL
+from harness.report.tables import Floors, floors_told
 from harness.report.text import code_span, one_line
 
 MOST_DEMANDS = 40
@@ -164,22 +165,19 @@ def _demands(beside: Beside, quote: Callable[[str], str]) -> str:
 
 
 def _clauses(found: Comparison, form: str, quote: Callable[[str], str]) -> str:
-    mine, theirs = clause_means(found.a), clause_means(found.b)
+    mine, theirs, floors = clause_means(found.a.results), clause_means(found.b.results), found.a.floors
     rows = [
-        [quote(task), quote(clause), f"{mine[task, clause]:.2f}", f"{theirs[task, clause]:.2f}"]
-        for task, clause in mine
-        if (task, clause) in theirs
+        [quote(task), quote(clause), _floor(floors, task, clause), f"{share:.2f}", f"{theirs[task][clause]:.2f}"]
+        for task, clauses in mine.items()
+        for clause, share in clauses.items()
+        if clause in theirs.get(task, {})
     ]
-    return "Clauses, mean share of their checks:\n\n" + _table(rows, ["task", "clause", "A", "B"], form)
+    return "Clauses, mean share of their checks:\n\n" + _table(rows, ["task", "clause", "floor", "A", "B"], form)
 
 
-def clause_means(side: Side) -> dict[tuple[str, str], float]:
-    """(Task, clause) -> mean share of its checks over valid trials."""
-    shares: dict[tuple[str, str], list[float]] = {}
-    for result in side.valid:
-        for clause, share in result.verdict.clauses.items() if result.verdict else ():
-            shares.setdefault((result.planned.task, clause), []).append(share)
-    return {key: sum(found) / len(found) for key, found in sorted(shares.items())}
+def _floor(floors: Floors, task: str, clause: str) -> str:
+    share = floors.get(task, {}).get(clause)
+    return "-" if share is None else f"{share:.2f}"
 
 
 def _footer(found: Comparison, beside: Beside, quote: Callable[[str], str]) -> str:
@@ -192,6 +190,7 @@ def _footer(found: Comparison, beside: Beside, quote: Callable[[str], str]) -> s
         f"- design: T = {primary.tasks} tasks, k = {primary.trials[0]} and {primary.trials[1]} trials each",
         f"- interval: 95 %, {primary.difference.method}",
         "- smallest difference that this design sees (power 80 %, one-sided 5 %, mid difficulty): " + smallest,
+        f"- {quote(floors_told(found.a.floors))}",
         f"- comparisons made: {found.comparisons}; level {LEVEL} each, tasks and rules adjusted among themselves",
         *(f"- {quote(line)}" for side in (found.a, found.b) for line in facts(side)),
         *(f"- note: {quote(note)}" for note in found.notes),
@@ -221,6 +220,7 @@ def as_json(found: Comparison, beside: Beside) -> dict[str, JsonValue]:
         "informative": found.informative,
         "comparisons": found.comparisons,
         "clause_score": None if found.clauses is None else found.clauses.mean,
+        "clause_floors": {task: dict(clauses) for task, clauses in found.a.floors.items()},
         "clause_p": None if found.clauses is None else found.clauses.p,
         "differs": list(found.differs),
         "notes": list(found.notes),

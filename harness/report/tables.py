@@ -11,7 +11,7 @@ import io
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import fsum
 from operator import attrgetter
 
@@ -93,6 +93,7 @@ class Table:
     """Trials of an earlier plan: in no rate, but their money, tokens and time count."""
     overrides: tuple[Override, ...] = ()
     """Disputed findings that these numbers rest on."""
+    floors: Floors = field(default_factory=dict)
 
     @property
     def planned(self) -> int:
@@ -146,7 +147,7 @@ def summarise(
     rows = tuple(
         _row(arm.name, mine.get(arm.name, []), earlier.get(arm.name, []), floors or {}) for arm in manifest.arms
     )
-    return Table(manifest, results, rows, before, overrides)
+    return Table(manifest, results, rows, before, overrides, floors or {})
 
 
 def exit_code(table: Table) -> int:
@@ -534,10 +535,20 @@ def _money(attempts: Iterable[AttemptLine]) -> str:
     return ("" if cost.complete else "at least ") + f"${cost.usd:.2f}"
 
 
+def floors_told(floors: Floors) -> str:
+    """What the clause scores stand above, in words."""
+    if not floors:
+        return "clause floors: not measured, taken as 0; an arm of reference/noop measures them"
+    shares = {(task, clause): share for task, clauses in floors.items() for clause, share in clauses.items()}
+    above = ", ".join(f"{task} {clause} {share:.2f}" for (task, clause), share in shares.items() if share > 0)
+    return f"clause floors, by doing nothing on {len(floors)} tasks: {above or f'0 for all {len(shares)} clauses'}"
+
+
 def _candour(table: Table) -> list[str]:
     lines = [
         "- ladder: planned > valid > solved > truthful too > obeyed too > clean",
         "- clauses: mean share of fail-to-pass checks above doing nothing; obedience: weighted share of rules kept",
+        f"- {one_line(floors_told(table.floors), LONGEST_REASON)}",
         f"- informative tasks: {table.informative}/{len(table.manifest.tasks)}",
     ]
     for row in table.rows:
