@@ -14,6 +14,7 @@ BUDGET ?=
 CASES ?=
 JSON ?=
 MATRIX ?= results/baselines/nightly.toml
+RESULTS ?= results
 
 .DEFAULT_GOAL := help
 .PHONY: help eval test check lint proof redteam nightly corpus chaos bench clean
@@ -48,13 +49,13 @@ redteam: $(READY) ## cheats and honest look-alikes against weak graders and ours
 	  $(if $(CASES),--cases $(CASES)) $(if $(JSON),--json $(JSON))
 
 nightly: $(READY) ## candidate against a pinned control (MATRIX=file), trend, exports; exit 1 when it got worse, 3 when invalid
-	@code=0; $(BIN)/harness nightly --matrix $(MATRIX) --sandbox $(SANDBOX) --format markdown \
-	  $(if $(BUDGET),--budget $(BUDGET)) > results/nightly.md || code=$$?; \
-	cat results/nightly.md; \
+	@code=0; mkdir -p $(RESULTS); $(BIN)/harness nightly --results $(RESULTS) --matrix $(MATRIX) --sandbox $(SANDBOX) --format markdown \
+	  $(if $(BUDGET),--budget $(BUDGET)) > $(RESULTS)/nightly.md || code=$$?; \
+	cat $(RESULTS)/nightly.md; \
 	if [ $$code = 2 ]; then exit 2; fi; \
-	$(BIN)/harness export junit --out results/nightly.xml; \
-	$(BIN)/harness export csv --out results/nightly.csv; \
-	$(BIN)/harness export summary --out results/nightly-run.md; \
+	$(BIN)/harness export junit --results $(RESULTS) --out $(RESULTS)/nightly.xml; \
+	$(BIN)/harness export csv --results $(RESULTS) --out $(RESULTS)/nightly.csv; \
+	$(BIN)/harness export summary --results $(RESULTS) --out $(RESULTS)/nightly-run.md; \
 	exit $$code
 
 corpus: $(READY) ## precision and recall of every rule over labelled deliveries
