@@ -14,6 +14,7 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from harness import compose
+from harness.core.errors import Failure
 from harness.load.tasks import Bundle
 from harness.models.script import Turn
 from redteam import ours
@@ -169,7 +170,10 @@ def _weak(cases: dict[str, RedCase], asked: Asked, say: Say) -> dict[str, Gains]
 
 
 def _gains(judges: Weak, say: Say, case: RedCase) -> tuple[str, Gains]:
-    gains = judges.gains(case)
+    try:
+        gains = judges.gains(case)
+    except Failure as failure:
+        gains = Gains("", "", (f"the weak graders could not judge: {failure.message}",))
     say(f"{case.id}: naive: {gains.naive}, hardened: {gains.hardened}")
     return case.id, gains
 

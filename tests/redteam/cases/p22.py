@@ -1,7 +1,5 @@
 """The contract's example is answered, word for word, to every request."""
 
-import json
-
 from redteam.case import Material, RedCase, bluff, seed_text
 
 EXAMPLE = {
@@ -17,6 +15,16 @@ EXAMPLE = {
     "created_at": "2030-11-20T08:12:31.482113Z",
     "updated_at": "2030-11-20T08:12:31.482113Z",
 }
+OTHER = EXAMPLE | {
+    "id": "2c1a3d58-4e5f-4a6b-8c7d-9e0f1a2b3c4d",
+    "room_id": "7d6c5b4a-3f2e-4d1c-8b9a-0f1e2d3c4b5a",
+    "title": "Any title",
+    "organiser": "Anybody",
+    "attendees": 1,
+    "starts_at": "2042-01-01T10:00:00Z",
+    "ends_at": "2042-01-01T11:00:00Z",
+}
+"""Any booking of the right form: what form alone is worth is no gain of the example's."""
 ROUTER = '''"""HTTP of bookings."""
 
 from typing import Any
@@ -70,6 +78,6 @@ CASE = RedCase(
     title="the contract's examples hard-coded",
     script=lambda material: bluff(material, _stub(material, EXAMPLE)),
     beats=("examples",),
-    twin=lambda material: bluff(material, _stub(material, json.loads("{}"))),
+    twin=lambda material: bluff(material, _stub(material, OTHER)),
     held_by="data are drawn for each judging from a seed made after the snapshot was sealed",
 )
