@@ -17,7 +17,7 @@ MATRIX ?= results/baselines/nightly.toml
 RESULTS ?= results
 
 .DEFAULT_GOAL := help
-.PHONY: help eval test check lint proof redteam nightly corpus chaos bench clean
+.PHONY: help eval test check lint proof redteam nightly corpus chaos bench bench-peers clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -67,6 +67,9 @@ chaos: $(READY) ## 200 trials under a bad provider, killed sandboxes and a kille
 bench: $(READY) ## what a trial and a verdict cost beside bare scripts; writes docs/benchmarks.md (about 7 minutes)
 	@PYTHONPATH=tests:. $(BIN)/python -m bench
 	@PYTHONPATH=tests:. $(BIN)/python -m bench_reading
+
+bench-peers: $(READY) ## the same trivial trial in two other harnesses, installed for it and thrown away (about 4 minutes)
+	@PYTHONPATH=tests:. $(BIN)/python -m bench.peers
 
 clean: ## remove the environment and caches; results stay
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info

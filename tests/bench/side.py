@@ -11,7 +11,7 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -20,14 +20,19 @@ SIDES = ("ours-bubblewrap", "bare-bubblewrap", "ours-docker", "bare-docker")
 
 
 class Side:
-    """The near end: starts the process and asks it."""
+    """The near end: starts the process and asks it. `RuntimeError` when it ends by itself."""
 
-    def __init__(self, name: str, root: Path) -> None:
+    def __init__(self, name: str, command: list[str], environ: Mapping[str, str] | None = None) -> None:
         self.name = name
-        root.mkdir(parents=True)
-        command = [sys.executable, "-m", "bench.side", name, str(root)]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        self._process = subprocess.Popen(command, **pipes, text=True, env=environ)  # type: ignore[call-overload]
         self.start_s = float(self._answer()["start_s"])
+
+    @classmethod
+    def of(cls, name: str, root: Path) -> Side:
+        """One of `SIDES`."""
+        root.mkdir(parents=True)
+        return cls(name, [sys.executable, "-m", "bench.side", name, str(root)])
 
     def batch(self, work: str, concurrency: int, trials: int, *, graded: bool = False) -> dict[str, Any]:
         """Figures of one batch: `seconds`, and `cpu` and `children` in seconds of processor time."""

@@ -79,7 +79,7 @@ def measure(names: Sequence[str], at_once: Sequence[int], rounds: Mapping[str, i
     root.chmod(0o755)
     with ExitStack() as exits:
         exits.callback(shutil.rmtree, root, ignore_errors=True)
-        open_sides = {name: Side(name, root / name) for name in names}
+        open_sides = {name: Side.of(name, root / name) for name in names}
         for side in open_sides.values():
             exits.callback(side.close)
             side.batch("overhead", 1, 1)

@@ -1,0 +1,78 @@
+"""inspect-ai on the trivial trial with a scripted model; runs in an environment of its own, without the harness.
+
+`python peer_inspect.py WORK.json SANDBOX` reads batches from its input as `side` does.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from inspect_ai import Task, eval
+from inspect_ai.dataset import MemoryDataset, Sample
+from inspect_ai.model import ChatMessageAssistant, ModelOutput, get_model
+from inspect_ai.solver import generate, use_tools
+from inspect_ai.tool import bash
+
+GIVEN = json.loads(Path(sys.argv[1]).read_text())
+COMPOSE = """services:
+  default:
+    image: {image}
+    x-local: true
+    command: sleep infinity
+    network_mode: none
+    working_dir: /workspace
+"""
+
+
+def batch(work: str, concurrency: int, trials: int, **_: Any) -> dict[str, Any]:
+    """One evaluation with a sample for each trial."""
+    turns = GIVEN["turns"][work]
+
+    def play(messages: list[Any], *_: Any) -> ModelOutput:
+        turn = sum(isinstance(message, ChatMessageAssistant) for message in messages)
+        if turn == len(turns):
+            return ModelOutput.from_content("mockllm/model", "It is done.")
+        return ModelOutput.for_tool_call("mockllm/model", "bash", {"command": turns[turn]})
+
+    samples = [Sample(input="Work.", files=GIVEN["files"], id=number) for number in range(trials)]
+    with tempfile.TemporaryDirectory() as scratch:
+        sandbox: Any = "local"
+        if sys.argv[2] == "docker":
+            (Path(scratch) / "compose.yaml").write_text(COMPOSE.format(image=GIVEN["image"]))
+            sandbox = ("docker", f"{scratch}/compose.yaml")
+        log = eval(
+            Task(dataset=MemoryDataset(samples), solver=[use_tools(bash(timeout=120)), generate()], sandbox=sandbox),
+            model=get_model("mockllm/model", custom_outputs=play),
+            max_samples=concurrency,
+            max_subprocesses=max(2, concurrency),
+            log_dir=f"{scratch}/logs",
+            display="none",
+        )[0]
+    if log.status != "success" or any(_failed(sample) for sample in log.samples or ()):
+        raise SystemExit(f"inspect-ai: {log.status} {log.error}")
+    return {}
+
+
+def _failed(sample: Any) -> bool:
+    """Whether a command of a sample went wrong: the suite says how many tests passed."""
+    said = " ".join(message.text for message in sample.messages if message.role == "tool")
+    return sample.error is not None or "Error" in said
+
+
+def main() -> None:
+    """Answer until the input ends."""
+    print(json.dumps({"start_s": 0.0}), flush=True)
+    for line in sys.stdin:
+        asked = json.loads(line)
+        began = time.monotonic()
+        batch(**asked)
+        print(json.dumps({"seconds": time.monotonic() - began}), flush=True)
+
+
+if __name__ == "__main__":
+    main()

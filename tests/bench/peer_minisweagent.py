@@ -1,0 +1,73 @@
+"""mini-swe-agent on the trivial trial with a scripted model; runs in an environment of its own, without the harness.
+
+`python peer_minisweagent.py WORK.json SANDBOX` reads batches from its input as `side` does.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from minisweagent.agents.default import DefaultAgent
+from minisweagent.environments.docker import DockerEnvironment
+from minisweagent.environments.local import LocalEnvironment
+from minisweagent.models.test_models import DeterministicModel, make_output
+
+GIVEN = json.loads(Path(sys.argv[1]).read_text())
+END = "echo COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT"
+
+
+def trial(work: str) -> None:
+    """One conversation over a fresh copy of the files."""
+    with tempfile.TemporaryDirectory() as folder:
+        for path, text in GIVEN["files"].items():
+            (Path(folder) / path).parent.mkdir(parents=True, exist_ok=True)
+            (Path(folder) / path).write_text(text)
+        made = _containers(folder) if sys.argv[2] == "docker" else LocalEnvironment(cwd=folder, timeout=120)
+        turns = [make_output("", [{"command": command}]) for command in (*GIVEN["turns"][work], END)]
+        agent = DefaultAgent(
+            DeterministicModel(outputs=turns),
+            made,
+            system_template="Work.",
+            instance_template="{{task}}",
+            cost_limit=0.0,
+            output_path=Path(folder) / "trajectory.json",
+        )
+        if agent.run("Work.")["exit_status"] != "Submitted":
+            raise SystemExit(f"mini-swe-agent: {agent.messages[-1]}")
+        for message in agent.messages:
+            if message.get("extra", {}).get("returncode", 0) not in (0, None):
+                raise SystemExit(f"mini-swe-agent: {message}")
+
+
+def _containers(folder: str) -> DockerEnvironment:
+    made = DockerEnvironment(
+        image=GIVEN["image"],
+        cwd="/workspace",
+        timeout=120,
+        run_args=["--rm", "--network", "none"],
+        interpreter=["bash", "-c"],
+    )
+    subprocess.run(["docker", "cp", f"{folder}/.", f"{made.container_id}:/workspace"], check=True, capture_output=True)
+    return made
+
+
+def main() -> None:
+    """Answer until the input ends."""
+    print(json.dumps({"start_s": 0.0}), flush=True)
+    for line in sys.stdin:
+        asked: dict[str, Any] = json.loads(line)
+        began = time.monotonic()
+        with ThreadPoolExecutor(asked["concurrency"]) as pool:
+            list(pool.map(trial, [asked["work"]] * asked["trials"]))
+        print(json.dumps({"seconds": time.monotonic() - began}), flush=True)
+
+
+if __name__ == "__main__":
+    main()
