@@ -81,13 +81,15 @@ def _append(path: Path, night: trend.Night) -> None:
 
 def plan(parsed: argparse.Namespace) -> int:
     """`harness plan`: what a run would do, see and cost; nothing is run but the probe that was asked for."""
-    if parsed.probe:
-        _probe(parsed)
     choice = verbs.chosen_by(parsed)
     prompt, bundles = compose.chosen(choice)
     arms = compose.make_arms(choice, prompt, bundles)
     tasks = [bundle.task.id for bundle in bundles]
-    paid = foresee.paid(_past(parsed, [arm.model for arm in arms]))
+    models = [arm.model for arm in arms]
+    paid = foresee.paid(_past(parsed, models))
+    if parsed.probe and any((model, "") not in paid for model in models):
+        _probe(parsed)
+        paid = foresee.paid(_past(parsed, models))
     limits = {(arm.name, bundle.task.id): arm.limits or bundle.task.file.budgets for arm in arms for bundle in bundles}
     caps = {name: limit.usd for name, limit in limits.items()}
     found = foresee.foresee(arms, tasks, choice.repeats, paid, caps, choice.jobs)

@@ -14,6 +14,7 @@ from harness.core.records import Limits
 from harness.load.matrix import ArmChoice, crossed, load_matrix, parse_limits
 from harness.load.prompts import load_prompt
 from harness.run.plan import plan
+from harness.store.layout import RunFolder
 
 PROMPT = "---\nname: dev\ndescription: d\nmodel: opus\n---\nDo it.\n"
 
@@ -208,3 +209,22 @@ def test_a_budget_pays_for_whole_repeats() -> None:
     assert "20 tasks x 5: 14.9 points" in shown
     assert "does not pay for one repeat" in shown
     assert "trials:" not in text(found, budget=None, mde_only=True)
+
+
+def test_a_probe_is_not_paid_for_where_there_is_history(tmp_path: Path) -> None:
+    run_of(tmp_path, {"oracle": passes([1], 1)}, arms=[arm("oracle", model="reference/oracle")], planned=tasks(1))
+    code, out, err = harness("plan", "--agents", "oracle", "--probe", "--results", tmp_path)
+    assert (code, err) == (0, "")
+    assert "from 1 trials" in out
+    assert [path.name for path in tmp_path.iterdir()] == ["r1"]
+
+
+@pytest.mark.sandbox
+@pytest.mark.slow
+def test_a_probe_tells_what_trials_cost_and_how_long_they_take(tmp_path: Path) -> None:
+    code, out, err = harness("plan", "--agents", "noop", "--probe", "--repeats", 3, "--results", tmp_path)
+    assert code == 0, err
+    assert "$0.00 from 1 trials" in out
+    assert "Expected: $0.00, " in out
+    (probe,) = (path for path in tmp_path.iterdir() if path.is_dir())
+    assert [planned.repeat for planned in RunFolder.open(probe).manifest.trials] == [1]
