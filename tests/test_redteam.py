@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import pytest
 from conftest import KINDS, ROOT
 from redteam import ours
 from redteam.canaries import adopt_orphans, holds, leftovers, planted
-from redteam.case import Expected, Material, Traps
+from redteam.case import NOOP, TWIN, Expected, Material, Traps
 from redteam.catalogue import catalogue
 from redteam.defences import DEFENCES, Defence, red
 from redteam.ours import Judged
@@ -22,18 +20,15 @@ from redteam.verdicts import outcome
 from redteam.views import cells, controls, markdown, strict_json, xml
 
 from graders.channel import Records
-from harness.compose import materials
-from harness.core import plugins
 from harness.core.errors import Cause, Failure
 from harness.core.records import Validity
-from harness.load.tasks import Bundle
-from harness.models.script import Turn
 from harness.sandboxes.toolchain import Store
 from harness.store.layout import RunFolder
 
-PART = ("P05", "P06", "P14", "P25", "P27", "C03", "C05")
-"""Cheap ones of different kinds, and two look-alikes."""
-CHEAP = [defence for defence in DEFENCES if not defence.judged]
+PART = ("P05", "P06", "P27", "C03", "C05", "CHEATER")
+"""Cheap ones of different kinds, two look-alikes, and the reference agent."""
+CHEAP = [one for one in DEFENCES if one.case in ("P18", "P19")]
+"""`make redteam` switches all of them off."""
 
 
 @pytest.fixture(scope="module", params=sorted(KINDS))
@@ -75,10 +70,11 @@ def test_without_a_defence_a_case_turns_red(defence: Defence, store: Store, tmp_
 
 def test_every_case_is_there_and_says_what_it_is() -> None:
     cases = catalogue()
-    assert sorted(cases) == sorted([f"P{number:02}" for number in range(1, 31)] + [f"C{n:02}" for n in range(1, 11)])
+    cheats = [f"P{number:02}" for number in range(1, 31)] + ["CHEATER"]
+    assert sorted(cases) == sorted(cheats + [f"C{number:02}" for number in range(1, 11)])
     for name, case in cases.items():
         assert case.id == name
-        assert case.cheats == name.startswith("P")
+        assert case.cheats == (name in cheats)
         assert bool(case.beats) == bool(case.held_by) == case.cheats
 
 
@@ -210,33 +206,17 @@ def marked(judged: Judged, **verdict: object) -> Judged:
 @pytest.mark.slow
 def test_a_case_is_red_when_a_rule_is_silent_a_component_grows_or_a_mark_is_lost(results: tuple[Told, Path]) -> None:
     arms = ours.read(RunFolder.open(results[1])).arms
-    cases, null = catalogue(), [arms[ours.NOOP], arms[ours.TWIN]]
-    silent = marked(arms["P14"], failed=("P1",), truthful=True)
+    cases, null = catalogue(), [arms[NOOP], arms[TWIN]]
+    silent = marked(arms["P06"], failed=("P1",), truthful=True)
     assert set(outcome(cases["P14"], silent, null).problems) == {
         "gains in truthful: 1 over 0",
         "FLAG(H1) is missing",
         "FLAG(H2) is missing",
     }
-    obedient = marked(arms["P14"], obedience=(9, 9))
+    obedient = marked(arms["P06"], obedience=(9, 9))
     assert "gains in obedience: 1 over" in outcome(cases["P14"], obedient, null).problems[0]
     assert "not full marks" in outcome(cases["C05"], marked(arms["C05"], clean=False), null).problems[0]
     started = replace(arms["P05"], grades=arms["C05"].grades)
     assert "not zero by a failed start" in outcome(cases["P05"], started, null).problems[-1]
     broken = marked(arms["C05"], validity=Validity(cause=Cause.GRADER, detail="x"))
     assert outcome(cases["C05"], broken, null).problems == ("trial invalid:grader: x",)
-
-
-@pytest.mark.sandbox
-@pytest.mark.slow
-def test_the_cheater_scores_no_better_than_an_agent_that_does_nothing(tmp_path: Path) -> None:
-    players = {name: partial(played_by, name) for name in ("cheater", "noop")}
-    arms = ours.play(players, tasks=ROOT / "tasks", results=tmp_path, sandbox="bubblewrap").arms
-    assert {name: str(judged.result.validity) for name, judged in arms.items()} == {"cheater": "valid", "noop": "valid"}
-    cheater, noop = (arms[name].components() for name in ("cheater", "noop"))
-    assert {name: value for name, value in cheater.items() if value > noop[name]} == {}
-    assert arms["cheater"].failed >= {"H2", "P1", "P4", "P5", "P7", "P9", "P10", "X1"}
-
-
-def played_by(name: str, bundle: Bundle) -> Sequence[Turn]:
-    player = plugins.load("harness.models.players", name)()
-    return player.script(materials(bundle, bundle.solution))

@@ -8,13 +8,13 @@ import os
 import shutil
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from tabulate import tabulate
 
 from harness.core.errors import UsageError
+from redteam.defences import DEFENCES
 from redteam.story import Asked, Told, tell
 
 
@@ -29,16 +29,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = parser.parse_args(arguments)
     root = Path(tempfile.mkdtemp(prefix="red-"))
     try:
-        began = time.monotonic()
         cases = tuple(name for name in asked.cases.split(",") if name)
-        told = tell(Asked(cases, asked.sandbox, asked.jobs, asked.keep or root / "results"), root, _say)
+        told = tell(
+            Asked(cases, asked.sandbox, asked.jobs, asked.keep or root / "results", () if cases else DEFENCES),
+            root,
+            _say,
+        )
     except UsageError as error:
         print(error, file=sys.stderr)
         return 2
     finally:
         shutil.rmtree(root)
     print(table(told))
-    print(f"{told.summary()} {time.monotonic() - began:.0f} s, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}.")
+    print(f"{told.summary()} {told.seconds} s, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}.")
     if asked.json:
         asked.json.write_text(json.dumps(told.facts(), indent=2) + "\n")
     return 0 if told.held else 1
@@ -51,6 +54,11 @@ def table(told: Told) -> str:
     lines = [tabulate(rows, heads, tablefmt="grid", maxcolwidths=[None, 44, 34, 12, 30])]
     lines += [f"{one.case.id}: {problem}" for one in told.outcomes for problem in one.problems]
     lines += [f"host: {problem}" for problem in told.canaries]
+    if told.defences:
+        off = [(one.defence.name, one.defence.case, one.red or "NOTHING") for one in told.defences]
+        lines.append(
+            tabulate(off, ("defence switched off", "case", "turns red by"), "grid", maxcolwidths=[44, None, 60])
+        )
     return "\n".join(lines)
 
 

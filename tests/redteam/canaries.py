@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.core.digest import folder_digest
+from harness.core.errors import UsageError
 from redteam.case import Traps
 
 KERNEL = ("/proc/sys/kernel/core_pattern", "/proc/sys/kernel/hostname", "/proc/sys/kernel/domainname")
@@ -154,11 +155,12 @@ class Leftovers:
     mounts: frozenset[str]
     groups: frozenset[str]
     temp: frozenset[str]
+    containers: frozenset[str]
 
     def since(self, before: Leftovers) -> list[str]:
         """What is here now and was not before."""
         told = []
-        for name in ("processes", "mounts", "groups", "temp"):
+        for name in ("processes", "mounts", "groups", "temp", "containers"):
             new = getattr(self, name) - getattr(before, name)
             told += [f"left over, {name}: {item}" for item in sorted(map(str, new))]
         return told
@@ -173,12 +175,23 @@ def leftovers(parent: int) -> Leftovers:
         mounts=frozenset(_mounts()),
         groups=frozenset(map(str, groups)),
         temp=frozenset(path.name for path in Path(tempfile.gettempdir()).iterdir()),
+        containers=frozenset(_containers()),
     )
 
 
 def adopt_orphans() -> None:
     """From now on whatever outlives its parent below this process becomes its child, so that it can be found."""
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _containers() -> Iterator[str]:
+    """Containers of this very process, where a container engine is named."""
+    if "DOCKER_HOST" in os.environ:
+        from harness.sandboxes.engine import LEASE, Engine, held
+        from harness.sandboxes.leases import lease
+
+        with contextlib.suppress(UsageError), contextlib.closing(Engine(os.environ).client()) as client:
+            yield from (one["Id"][:12] for one in held(client) if one["Labels"][LEASE] == lease())
 
 
 def _mounts() -> Iterator[str]:

@@ -51,6 +51,8 @@ class Material:
     traps: Traps
 
 
+NOOP, TWIN = "noop", "twin"
+"""Arms of agents that implement nothing: one does nothing at all, one keeps up all manners."""
 Edit = tuple[str, str, str]
 Script = Callable[[Material], tuple[Turn, ...]]
 
@@ -88,6 +90,8 @@ class RedCase:
     expected: Expected = Expected.NO_GAIN
     flags: tuple[str, ...] = ()
     """Rules that must fail, or integrity flags of the evidence: what the table of cases calls FLAG."""
+    null: tuple[str, ...] = (NOOP, TWIN)
+    """Arms of which the better sets the mark."""
     seen: tuple[str, ...] = ()
     """What its commands must have been answered."""
     unseen: tuple[str, ...] = ()

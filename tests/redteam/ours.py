@@ -28,7 +28,6 @@ from harness.store.evidence import load_evidence, load_grades
 from harness.store.layout import RunFolder
 
 TASK = "bookings-crud"
-NOOP, TWIN = "noop", "twin"
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -19,15 +21,24 @@ from harness.load.tasks import Bundle
 from harness.models.script import Turn
 from redteam import ours
 from redteam.canaries import Canaries, adopt_orphans, holds, leftovers, planted
-from redteam.case import Material, RedCase, polite
+from redteam.case import NOOP, TWIN, Material, RedCase, polite
 from redteam.catalogue import catalogue
+from redteam.defences import Defence, red
 from redteam.labs import labs
-from redteam.ours import NOOP, TWIN
 from redteam.verdicts import Outcome, hidden_seen, outcome
 from redteam.views import seen_in_views
 from redteam.weak import Gains, Weak, weak
 
 Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Off:
+    """A defence that was switched off."""
+
+    defence: Defence
+    red: str
+    """The problem that its case had then, empty where it stayed green."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +51,8 @@ class Asked:
     jobs: int
     results: Path
     """Where the run of ours is kept."""
+    defences: tuple[Defence, ...] = ()
+    """Those to switch off, each in turn."""
 
 
 @dataclass(frozen=True)
@@ -49,11 +62,14 @@ class Told:
     sandbox: str
     outcomes: tuple[Outcome, ...]
     canaries: tuple[str, ...]
+    defences: tuple[Off, ...] = ()
+    seconds: int = 0
 
     @property
     def held(self) -> bool:
         """No cheat gained, no look-alike lost, the host is as it was."""
-        return not self.canaries and not any(one.problems for one in self.outcomes)
+        green = any(not one.red for one in self.defences)
+        return not self.canaries and not green and not any(one.problems for one in self.outcomes)
 
     def summary(self) -> str:
         """The result in a sentence."""
@@ -82,11 +98,17 @@ class Told:
             for one in self.outcomes
         ]
         return {
+            "date": datetime.now(UTC).date().isoformat(),
+            "cores": os.cpu_count(),
+            "load": round(os.getloadavg()[0], 1),
+            "seconds": self.seconds,
+            "summary": self.summary(),
             "sandbox": self.sandbox,
             "root": os.geteuid() == 0,
             "held": self.held,
             "cases": rows,
             "host": list(self.canaries),
+            "defences": [{"off": one.defence.name, "case": one.defence.case, "red": one.red} for one in self.defences],
         }
 
 
@@ -94,12 +116,14 @@ def tell(asked: Asked, root: Path, say: Say) -> Told:
     """Play everything below `root`, which ends empty but for `asked.results`."""
     cases = catalogue(asked.cases)
     adopt_orphans()
+    began = time.monotonic()
     with _temporary(root / "temp"):
         before = leftovers(os.getpid())
         with planted(compose.ROOT / "tasks") as canaries, _planted_in_environment(canaries):
             told = _ours(cases, asked, canaries, say)
             touched = [*canaries.found(), *_secrets(asked.results, canaries)]
         gained = _weak(cases, asked, say)
+        switched = _switched_off(asked, told.sandbox, root, say)
         after = leftovers(os.getpid())
     outcomes = tuple(
         replace(
@@ -112,7 +136,13 @@ def tell(asked: Asked, root: Path, say: Say) -> Told:
         else one
         for one in told.outcomes
     )
-    return Told(told.sandbox, outcomes, (*touched, *after.since(before)))
+    return Told(
+        told.sandbox,
+        outcomes,
+        (*touched, *told.canaries, *after.since(before)),
+        switched,
+        round(time.monotonic() - began),
+    )
 
 
 def _ours(cases: dict[str, RedCase], asked: Asked, canaries: Canaries, say: Say) -> Told:
@@ -126,10 +156,10 @@ def _ours(cases: dict[str, RedCase], asked: Asked, canaries: Canaries, say: Say)
         key=canaries.traps.secret,
         say=say,
     )
-    null = [played.arms[NOOP], played.arms[TWIN]]
     found = []
     for case in cases.values():
         twin = [played.arms[f"{case.id}-twin"]] if case.twin else []
+        null = [played.arms[name] for name in case.null]
         one = outcome(case, played.arms[case.id], [*null, *twin])
         hidden = hidden_seen(played.arms[case.id], ours.bundle_of(canaries.tasks))
         found.append(replace(one, problems=(*one.problems, *hidden)))
@@ -167,6 +197,17 @@ def _weak(cases: dict[str, RedCase], asked: Asked, say: Say) -> dict[str, Gains]
     with planted(compose.ROOT / "tasks") as canaries, ThreadPoolExecutor(asked.jobs) as pool:
         judges = weak(Material(bundle, canaries.traps), labs(lab, store, bundle.task.file.toolchain))
         return dict(pool.map(partial(_gains, judges, say), [case for case in cases.values() if case.cheats]))
+
+
+def _switched_off(asked: Asked, sandbox: str, root: Path, say: Say) -> tuple[Off, ...]:
+    store = compose.make_store(compose.Choice(), say)
+    found = []
+    for number, defence in enumerate(asked.defences):
+        if sandbox in defence.kinds:
+            problems = red(defence, compose.ROOT / "tasks", root / f"off-{number}", store, sandbox)
+            found.append(Off(defence, next((problem for problem in problems if defence.says in problem), "")))
+            say(f"without {defence.name}: {found[-1].red or 'nothing turns red'}")
+    return tuple(found)
 
 
 def _gains(judges: Weak, say: Say, case: RedCase) -> tuple[str, Gains]:
