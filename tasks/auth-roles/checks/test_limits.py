@@ -27,7 +27,7 @@ from support import (
 from graders.testkit import Api, Faults, Reply, covers, fail_to_pass, until
 
 AT_ONCE = 10
-PAUSE = 5
+PAUSE = 4
 """Seconds between the first attempt of a window and the others, so that a window which grows is seen."""
 
 
