@@ -47,6 +47,8 @@ ROOT = Path(__file__).resolve().parent.parent
 TASKS = ROOT / "tasks"
 GRADERS = "graders"
 GRADER_NAMES = ("tests_passing", "report_format", "rule_violations", "truthfulness")
+DECIDING = ("channel", "first_failure", "judgerun", "stand", "tests_passing")
+"""Modules of the graders that decide what a hidden check says."""
 PLAYERS = "harness.models.players"
 REFERENCE = "reference/"
 API_URL = "https://api.anthropic.com"
@@ -213,9 +215,12 @@ def graders_digest() -> str:
 
 
 def verdict_digest() -> str:
-    """Digest of what decides a hidden check: the stand, the judge and its testkit; rules and report checks left out."""
-    parts = [code_digest(ROOT / "graders", GRADERS, "first_failure"), folder_digest(ROOT / "graders" / "testkit")]
-    return digest([*parts, folder_digest(ROOT / "toolchains" / "judge")])
+    """Digest of what decides a hidden check: the stand, the judge and its testkit.
+
+    Left out is what reads the checks' own source: where it is wrong about them, the judge's records are refused.
+    """
+    deciding = [sha256((ROOT / "graders" / f"{name}.py").read_bytes()) for name in DECIDING]
+    return digest([deciding, folder_digest(ROOT / "graders" / "testkit"), folder_digest(ROOT / "toolchains" / "judge")])
 
 
 def first_failure(first: Sequence[str]) -> Grader:

@@ -98,7 +98,8 @@ def play(
     """Play what `start` still lacks, in order; `kept` is told after every few. `hints`: fates of an earlier sample."""
     found = start
     ordered = ordered[len(start.played) :]
-    with ThreadPoolExecutor(workers) as pool:
+    pool = ThreadPoolExecutor(workers)
+    try:
         while not found.complete:
             count = min(found.wanted - len(found.viable), BATCH)
             batch, ordered = ordered[:count], ordered[count:]
@@ -106,6 +107,9 @@ def play(
             fates = pool.map(_played, batch, [judge] * count, [likely(mutant, before) for mutant in batch])
             found = found.model_copy(update={"played": (*found.played, *fates)})
             kept(found)
+    finally:
+        # Whoever stops this waits for what is on the stand, and not for what is in the queue.
+        pool.shutdown(cancel_futures=True)
     return found
 
 
