@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import ClassVar, Protocol
 
@@ -277,10 +278,28 @@ def case(
     evidence = Evidence(
         transcript=transcript(*steps, reply=reply),
         reply=reply,
-        base=Tree.of(before),
-        final=Tree.of(after),
-        history=history(*commits, pushed=pushed),
+        base=_tree(tuple(before.items())),
+        final=_tree(tuple(after.items())),
+        history=history(*commits, pushed=pushed) if commits or pushed is not None else _plain_history(),
         witness=witness,
         flags=flags,
     )
-    return Case(task=on or task(), evidence=evidence)
+    return Case(task=on or _plain_task(), evidence=evidence)
+
+
+# Nearly all of some six hundred examples share these, and every run imports the examples with their rules.
+
+
+@cache
+def _tree(files: tuple[tuple[str, str | bytes], ...]) -> Tree:
+    return Tree.of(dict(files))
+
+
+@cache
+def _plain_history() -> History:
+    return history()
+
+
+@cache
+def _plain_task() -> Task:
+    return task()
