@@ -1,0 +1,3 @@
+DROP TABLE notice_translations;
+
+DROP TABLE notices;
