@@ -120,27 +120,26 @@ class _Read:
         self.damages += damages
 
 
-def _indexed(found: _Read, file: BinaryIO) -> bytes:
-    """Take over what the index knows of the journal, and move `file` behind it; that part of the index."""
+def _indexed(found: _Read, file: BinaryIO) -> int:
+    """Take over what the index knows of the journal, and move `file` behind it; how many bytes of the index hold."""
     with contextlib.suppress(OSError), found.path.with_suffix(INDEX).open("rb") as known:
         for piece in index.pieces(known, file):
             found.piece(piece)
-        end = known.tell()
-        known.seek(0)
-        return known.read(end)
-    return b""
+        return known.tell()
+    return 0
 
 
-def _extend(found: _Read, file: BinaryIO, kept: bytes, piece: int) -> None:
+def _extend(found: _Read, file: BinaryIO, kept: int, piece: int) -> None:
     """Read whole lines to the end and put them into the index, a piece at a time, so that little is in memory twice."""
-    first, made = found.count, [kept]
+    first, made = found.count, list[bytes]()
     for columns in _columns(file, piece):
         made.append(columns.data())
         found.piece(index.decoded(made[-1].partition(b"\n")[2], columns.lines))
     folder, log = found.path.parent, RunLog()
     # Whoever may read a run need not be allowed to write beside it.
     with contextlib.suppress(OSError, UsageError):
-        write_atomic(found.path.with_suffix(INDEX), b"".join(made))
+        path = found.path.with_suffix(INDEX)
+        write_atomic(path, b"".join([path.read_bytes()[:kept] if kept else b"", *made]))
         with log.opened(folder / LOG):
             log.write("index", {"journal": found.path.name, "held": first, "added": found.count - first})
 
