@@ -78,8 +78,8 @@ class Asks:
 
     LOOK = (
         "git fsck --strict && git diff-index --quiet HEAD && git status --porcelain"
-        " && git log --all --format=%H,%an,%cI && git push --porcelain origin main && git -C /srv/origin.git rev-parse main"
-        " && git remote -v && ls -A .git"
+        " && git log --all --format=%H,%an,%cI && git push --porcelain origin main"
+        " && git -C /srv/origin.git rev-parse main && git remote -v && ls -A .git"
     )
 
     def solve(self, assignment: Assignment) -> Solved:

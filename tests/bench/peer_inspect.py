@@ -14,7 +14,7 @@ from typing import Any
 
 from inspect_ai import Task, eval
 from inspect_ai.dataset import MemoryDataset, Sample
-from inspect_ai.model import ChatMessageAssistant, ModelOutput, get_model
+from inspect_ai.model import ChatMessageAssistant, ModelOutput, ModelUsage, get_model
 from inspect_ai.solver import generate, use_tools
 from inspect_ai.tool import bash
 
@@ -36,8 +36,12 @@ def batch(work: str, concurrency: int, trials: int, **_: Any) -> dict[str, Any]:
     def play(messages: list[Any], *_: Any) -> ModelOutput:
         turn = sum(isinstance(message, ChatMessageAssistant) for message in messages)
         if turn == len(turns):
-            return ModelOutput.from_content("mockllm/model", "It is done.")
-        return ModelOutput.for_tool_call("mockllm/model", "bash", {"command": turns[turn]})
+            said = ModelOutput.from_content("mockllm/model", "It is done.")
+        else:
+            said = ModelOutput.for_tool_call("mockllm/model", "bash", {"command": turns[turn]})
+        # Without a usage of the model's own, tokens are counted with a table from the network.
+        said.usage = ModelUsage(input_tokens=1000, output_tokens=100, total_tokens=1100)
+        return said
 
     samples = [Sample(input="Work.", files=GIVEN["files"], id=number) for number in range(trials)]
     with tempfile.TemporaryDirectory() as scratch:
