@@ -2,6 +2,7 @@
 
     run.json                          the manifest, written before anything starts
     journal.jsonl                     one line for each attempt and each verdict
+    journal.index                     what the journal says, as columns: made from it, and made again whenever in doubt
     blobs/xx/<sha256>                 file contents, compressed, shared by all attempts
     log.jsonl                         what the harness did, for whoever asks why
     trials/<trial>/<attempt>/         events.jsonl, evidence.json, grades/<grader>.json
