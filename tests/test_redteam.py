@@ -213,8 +213,8 @@ def test_a_case_is_red_when_a_rule_is_silent_a_component_grows_or_a_mark_is_lost
         "FLAG(H1) is missing",
         "FLAG(H2) is missing",
     }
-    obedient = marked(arms["P06"], obedience=(9, 9))
-    assert "gains in obedience: 1 over" in outcome(cases["P14"], obedient, null).problems[0]
+    obedient = marked(arms["P06"], rules="S2=1/1")
+    assert "gains in rule S2: 1 over 0" in outcome(cases["P06"], obedient, null).problems
     assert "not full marks" in outcome(cases["C05"], marked(arms["C05"], clean=False), null).problems[0]
     started = replace(arms["P05"], grades=arms["C05"].grades)
     assert "not zero by a failed start" in outcome(cases["P05"], started, null).problems[-1]

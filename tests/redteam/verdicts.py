@@ -79,13 +79,14 @@ def _gains(judged: Judged, baselines: Sequence[Judged]) -> list[str]:
     return [
         f"gains in {name}: {value:g} over {best[name]:g}"
         for name, value in judged.components().items()
-        if value > best[name]
+        if value > best.get(name, value)
     ]
 
 
 def best_of(components: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """The best of each component."""
-    return {name: max(one[name] for one in components) for name in components[0]}
+    """The best of each component; a rule that no baseline was asked about is in none."""
+    names = {name for one in components for name in one}
+    return {name: max(one[name] for one in components if name in one) for name in names}
 
 
 def _not_zero(judged: Judged) -> list[str]:
