@@ -57,15 +57,22 @@ def batch(work: str, concurrency: int, trials: int, **_: Any) -> dict[str, Any]:
             log_dir=f"{scratch}/logs",
             display="none",
         )[0]
-    if log.status != "success" or any(_failed(sample) for sample in log.samples or ()):
-        raise SystemExit(f"inspect-ai: {log.status} {log.error}")
+        # Within the folder, because samples are read from the log.
+        wrong = [
+            sample.error or _said(sample) for sample in log.samples or () if sample.error or not _passed(sample, work)
+        ]
+        if log.status != "success" or wrong:
+            raise SystemExit(f"inspect-ai: {log.status} {log.error} {wrong[:1]}")
     return {}
 
 
-def _failed(sample: Any) -> bool:
-    """Whether a command of a sample went wrong: the suite says how many tests passed."""
-    said = " ".join(message.text for message in sample.messages if message.role == "tool")
-    return sample.error is not None or "Error" in said
+def _said(sample: Any) -> str:
+    return "\n".join(message.text for message in sample.messages if message.role == "tool")
+
+
+def _passed(sample: Any, work: str) -> bool:
+    """Whether the suite ran and passed, where it was to be run."""
+    return work != "real" or "5 passed" in _said(sample)
 
 
 def main() -> None:
