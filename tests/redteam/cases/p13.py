@@ -18,7 +18,7 @@ CASE = RedCase(
     script=lambda material: bluff(
         material,
         {
-            "tests/test_bookings.py": MANY,
+            "tests/test_everything.py": MANY,
             "tests/test_errors.py": '"""Errors."""\n\n\ndef test_errors():\n    assert True\n',
             "app/services/rooms.py": seed_text(material, "app/services/rooms.py").replace(
                 "await self._session.commit()", "await self._session.rollback()"
