@@ -66,7 +66,9 @@ def _run_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     plan = verbs.add_parser("plan", help="before money is spent: trials, what they could tell apart, cost and time")
     _run_flags(plan)
     plan.add_argument("--mde", action="store_true", help="only what the design could tell apart")
-    plan.add_argument("--probe", action="store_true", help="where a model has no history, run one trial of each arm first")
+    plan.add_argument(
+        "--probe", action="store_true", help="where a model has no history, run one trial of each arm first"
+    )
     plan.set_defaults(verb=_plan)
 
 
