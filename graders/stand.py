@@ -36,6 +36,7 @@ STOP_S = 10.0
 GLANCE_S = 0.5
 """Long enough to hear that a command has ended already."""
 LOG_CAP = 400_000
+KEPT_CAP = 8_000_000
 """Most of a log that goes to the judge: its end."""
 STATEMENTS_CAP = 8_000_000
 LINKED_CAP = 20_000_000
@@ -45,7 +46,8 @@ SAFE_PATH = re.compile(r"[^/\0]+(/[^/\0]+)*")
 STATEMENT = re.compile(
     r"^(?P<pid>\d+):(?P<role>[^:\n]*):LOG:  (?:statement|execute [^:\n]*): (?P<sql>.*(?:\n\t.*)*)", re.M
 )
-SERVE = 'echo $$ > /srv/app.pid; exec "$@"'
+SERVE = 'echo $$ > /srv/app.pid; exec "$@" 2>&1'
+"""Both outputs are one, so that a long access log does not hide what the app itself says."""
 SIGNAL = "kill -TERM $(cat /srv/app.pid)"
 TESTKIT = Path(__file__).parent / "testkit"
 START = "import sys; sys.path.insert(0, '/srv/judge'); from graders.testkit.{0} import main; sys.exit(main())"
@@ -144,7 +146,7 @@ class Stand:
             return
         serve = ["python", "-m", "uvicorn", self._file.app.module, "--host", "127.0.0.1", "--port", str(APP_PORT)]
         argv = ["bash", "-c", SERVE, "app", *serve]
-        runs.append(self._servers[replica].start(argv, cwd=WORKSPACE, env=self._env))
+        runs.append(self._servers[replica].start(argv, cwd=WORKSPACE, env=self._env, log_cap=KEPT_CAP))
 
     def _stop(self, replica: int) -> int | None:
         """Exit status after a request to end, 0 too where that signal ended it; None where it had to be killed."""

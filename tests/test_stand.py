@@ -26,7 +26,7 @@ def reference(lab: Lab) -> Grade:
 def test_every_part_of_the_testkit_works_against_a_right_app(reference: Grade) -> None:
     failed = {check.id: check.findings[0].message for check in reference.checks if check.outcome is not Outcome.PASS}
     assert failed == {}
-    assert len(reference.checks) == 20
+    assert len(reference.checks) == 21
 
 
 def test_every_stage_passed_and_the_served_document_agrees(reference: Grade) -> None:

@@ -49,6 +49,17 @@ def test_an_error_is_logged(api: Api, faults: Faults) -> None:
 
 @covers("C-06")
 @fail_to_pass
+def test_the_log_is_in_the_order_of_what_happened(api: Api, faults: Faults) -> None:
+    api.get("/items?mark=before").expect(200)
+    with faults.without("postgres"):
+        api.get("/items").expect(503)
+    until(lambda: api.get("/items?mark=after").status == 200, "the app has its database again")
+    log = faults.log()
+    assert log.index("mark=before") < log.rindex("database unavailable") < log.rindex("mark=after")
+
+
+@covers("C-06")
+@fail_to_pass
 def test_the_probe_writes_nothing(database: Database) -> None:
     with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
         database.rows("DELETE FROM items")
