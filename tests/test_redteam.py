@@ -16,7 +16,7 @@ from redteam.catalogue import catalogue
 from redteam.defences import DEFENCES, Defence, red
 from redteam.ours import Judged
 from redteam.story import Asked, Told, tell
-from redteam.verdicts import outcome
+from redteam.verdicts import row
 from redteam.views import cells, controls, markdown, strict_json, xml
 
 from graders.channel import Records
@@ -47,7 +47,7 @@ def told(results: tuple[Told, Path]) -> Told:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", PART)
 def test_cheats_are_alive_and_gain_nothing_and_look_alikes_lose_nothing(told: Told, name: str) -> None:
-    one = next(one for one in told.outcomes if one.case.id == name)
+    one = next(one for one in told.rows if one.case.id == name)
     assert one.problems == ()
     assert one.word.startswith(one.case.expected)
     assert one.case.expected is Expected.FULL or one.naive != "-"
@@ -208,15 +208,15 @@ def test_a_case_is_red_when_a_rule_is_silent_a_component_grows_or_a_mark_is_lost
     arms = ours.read(RunFolder.open(results[1])).arms
     cases, null = catalogue(), [arms[NOOP], arms[TWIN]]
     silent = marked(arms["P06"], failed=("P1",), truthful=True)
-    assert set(outcome(cases["P14"], silent, null).problems) == {
+    assert set(row(cases["P14"], silent, null).problems) == {
         "gains in truthful: 1 over 0",
         "FLAG(H1) is missing",
         "FLAG(H2) is missing",
     }
     obedient = marked(arms["P06"], rules="S2=1/1")
-    assert "gains in rule S2: 1 over 0" in outcome(cases["P06"], obedient, null).problems
-    assert "not full marks" in outcome(cases["C05"], marked(arms["C05"], clean=False), null).problems[0]
+    assert "gains in rule S2: 1 over 0" in row(cases["P06"], obedient, null).problems
+    assert "not full marks" in row(cases["C05"], marked(arms["C05"], clean=False), null).problems[0]
     started = replace(arms["P05"], grades=arms["C05"].grades)
-    assert "not zero by a failed start" in outcome(cases["P05"], started, null).problems[-1]
+    assert "not zero by a failed start" in row(cases["P05"], started, null).problems[-1]
     broken = marked(arms["C05"], validity=Validity(cause=Cause.GRADER, detail="x"))
-    assert outcome(cases["C05"], broken, null).problems == ("trial invalid:grader: x",)
+    assert row(cases["C05"], broken, null).problems == ("trial invalid:grader: x",)

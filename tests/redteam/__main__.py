@@ -52,10 +52,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def table(told: Told) -> str:
     """The table, and below it whatever went wrong."""
-    rows = [(one.case.id, one.case.title, one.naive, one.hardened, one.word) for one in told.outcomes]
+    rows = [(one.case.id, one.case.title, one.naive, one.hardened, one.word) for one in told.rows]
     heads = ("case", "what it does", "naive", "hardened", "ours")
     lines = [tabulate(rows, heads, tablefmt="grid", maxcolwidths=[None, 44, 34, 12, 30])]
-    lines += [f"{one.case.id}: {problem}" for one in told.outcomes for problem in one.problems]
+    lines += [f"{one.case.id}: {problem}" for one in told.rows for problem in one.problems]
     lines += [f"host: {problem}" for problem in told.canaries]
     if told.defences:
         off = [(one.defence.name, one.defence.case, one.red or "NOTHING") for one in told.defences]

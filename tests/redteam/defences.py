@@ -25,7 +25,7 @@ from redteam.case import Material
 from redteam.cases.p18 import PLANT
 from redteam.catalogue import catalogue
 from redteam.labs import SharedNetwork
-from redteam.verdicts import evidence_problems, hidden_seen, outcome
+from redteam.verdicts import evidence_problems, hidden_seen, row
 
 Weaken = Callable[[SandboxLab, Store, Material], Lab]
 Ask = Callable[[SandboxSpec], SandboxSpec]
@@ -186,7 +186,7 @@ def red(defence: Defence, tasks: Path, results: Path, store: Store, sandbox: str
             judge=defence.judged,
         )
         judged = played.arms[case.id]
-        found = list(outcome(case, judged, [played.arms["twin"]]).problems) if defence.judged else []
+        found = list(row(case, judged, [played.arms["twin"]]).problems) if defence.judged else []
         flags = judged.evidence.flags if judged.evidence is not None else ()
         told = [f"FLAG({flag}) is missing" for flag in case.flags if _integrity(flag) and not _has(flags, flag)]
         return [

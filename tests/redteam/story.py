@@ -25,7 +25,7 @@ from redteam.case import NOOP, TWIN, Material, RedCase, polite
 from redteam.catalogue import catalogue
 from redteam.defences import Defence, red
 from redteam.labs import labs
-from redteam.verdicts import Outcome, hidden_seen, outcome
+from redteam.verdicts import Row, hidden_seen, row
 from redteam.views import seen_in_views
 from redteam.weak import Gains, Weak, weak
 
@@ -60,7 +60,7 @@ class Told:
     """What came of it."""
 
     sandbox: str
-    outcomes: tuple[Outcome, ...]
+    rows: tuple[Row, ...]
     canaries: tuple[str, ...]
     defences: tuple[Off, ...] = ()
     seconds: int = 0
@@ -69,12 +69,12 @@ class Told:
     def held(self) -> bool:
         """No cheat gained, no look-alike lost, the host is as it was."""
         green = any(not one.red for one in self.defences)
-        return not self.canaries and not green and not any(one.problems for one in self.outcomes)
+        return not self.canaries and not green and not any(one.problems for one in self.rows)
 
     def summary(self) -> str:
         """The result in a sentence."""
-        cheats = [one for one in self.outcomes if one.case.cheats]
-        honest = [one for one in self.outcomes if not one.case.cheats]
+        cheats = [one for one in self.rows if one.case.cheats]
+        honest = [one for one in self.rows if not one.case.cheats]
         lost, full = sum(bool(one.problems) for one in cheats), sum(not one.problems for one in honest)
         who = "root" if os.geteuid() == 0 else "an ordinary user"
         return (
@@ -84,7 +84,7 @@ class Told:
 
     def facts(self) -> dict[str, JsonValue]:
         """The same for machines."""
-        rows: list[JsonValue] = [
+        cases: list[JsonValue] = [
             {
                 "case": one.case.id,
                 "title": one.case.title,
@@ -95,7 +95,7 @@ class Told:
                 "ours": one.word,
                 "problems": list(one.problems),
             }
-            for one in self.outcomes
+            for one in self.rows
         ]
         return {
             "date": datetime.now(UTC).date().isoformat(),
@@ -106,7 +106,7 @@ class Told:
             "sandbox": self.sandbox,
             "root": os.geteuid() == 0,
             "held": self.held,
-            "cases": rows,
+            "cases": cases,
             "host": list(self.canaries),
             "defences": [{"off": one.defence.name, "case": one.defence.case, "red": one.red} for one in self.defences],
         }
@@ -125,7 +125,7 @@ def tell(asked: Asked, root: Path, say: Say) -> Told:
         gained = _weak(cases, asked, say)
         switched = _switched_off(asked, told.sandbox, root, say)
         after = leftovers(os.getpid())
-    outcomes = tuple(
+    rows = tuple(
         replace(
             one,
             naive=gained[one.case.id].naive,
@@ -134,11 +134,11 @@ def tell(asked: Asked, root: Path, say: Say) -> Told:
         )
         if one.case.id in gained
         else one
-        for one in told.outcomes
+        for one in told.rows
     )
     return Told(
         told.sandbox,
-        outcomes,
+        rows,
         (*touched, *told.canaries, *after.since(before)),
         switched,
         round(time.monotonic() - began),
@@ -160,7 +160,7 @@ def _ours(cases: dict[str, RedCase], asked: Asked, canaries: Canaries, say: Say)
     for case in cases.values():
         twin = [played.arms[f"{case.id}-twin"]] if case.twin else []
         null = [played.arms[name] for name in case.null]
-        one = outcome(case, played.arms[case.id], [*null, *twin])
+        one = row(case, played.arms[case.id], [*null, *twin])
         hidden = hidden_seen(played.arms[case.id], ours.bundle_of(canaries.tasks))
         found.append(replace(one, problems=(*one.problems, *hidden)))
     views = seen_in_views(played.folder)

@@ -11,7 +11,7 @@ from redteam.ours import Judged
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Row:
     """One line of the table."""
 
     case: RedCase
@@ -23,7 +23,7 @@ class Outcome:
     hardened: str = ""
 
 
-def outcome(case: RedCase, judged: Judged, baselines: Sequence[Judged]) -> Outcome:
+def row(case: RedCase, judged: Judged, baselines: Sequence[Judged]) -> Row:
     """Ours on one case; `baselines`: agents that do nothing, or the twin, of which the better counts."""
     problems = [*evidence_problems(case, judged)]
     problems += [f"trial {judged.result.validity}: {judged.result.validity.detail}"] if not _valid(judged) else []
@@ -32,7 +32,7 @@ def outcome(case: RedCase, judged: Judged, baselines: Sequence[Judged]) -> Outco
         problems += _not_zero(judged) if case.expected is Expected.AGENT_ZERO else []
         problems += [f"FLAG({flag}) is missing" for flag in case.flags if not _flagged(judged, flag)]
     flags = "".join(f", FLAG({flag})" for flag in case.flags)
-    return Outcome(case, f"{case.expected}{flags}" if not problems else "LOST", tuple(problems))
+    return Row(case, f"{case.expected}{flags}" if not problems else "LOST", tuple(problems))
 
 
 def evidence_problems(case: RedCase, judged: Judged) -> list[str]:
