@@ -301,7 +301,10 @@ def replay(prover: Prover, count: int) -> bool:
     """Whether `count` mutants that the record calls killed still are; others each day."""
     task = prover.bundle.task
     part = read_record(task.root, task.id).mutation
-    killed = {one.id: one for one in (part.played if part is not None else ()) if one.fate == "killed"}
+    if part is None:
+        print(f"task {task.id}: no mutants on record yet, `harness proof {task.id}` makes one")
+        return True
+    killed = {one.id: one for one in part.played if one.fate == "killed"}
     chosen = rotation(killed, count, datetime.now(UTC).toordinal())
     now = {mutant.id: mutant for mutant in prover.all_mutants(frozenset(killed[name].path for name in chosen))}
     left = [name for name in chosen if name in now]
@@ -309,7 +312,7 @@ def replay(prover: Prover, count: int) -> bool:
         answers = list(pool.map(lambda name: prover.fate(now[name], (killed[name].by,)), left))
     pairs = zip(left, answers, strict=True)
     off = [_escaped(killed[name], answer) for name, answer in pairs if answer.fate != "killed"]
-    off += [] if left else [f"  OFF  no killed mutant of now on record: `harness proof {task.id}` makes one"]
+    off += [] if left else ["  OFF  none of the killed mutants on record is one of now"]
     print("\n".join([f"task {task.id}: {len(left)} killed mutants of the record played again", *off]))
     return not off
 

@@ -13,7 +13,18 @@ from harness.core.digest import code_digest
 from harness.load.scaffold import scaffold
 from harness.load.tasks import load_task
 from harness.prove.mutation import Fate, Mutation, Played
-from harness.prove.record import Checked, Facts, Flakes, Partial, ProofRecord, Score, equivalents, read_record, stale
+from harness.prove.record import (
+    Checked,
+    Facts,
+    Flakes,
+    Partial,
+    ProofRecord,
+    Score,
+    equivalents,
+    read_record,
+    record_bytes,
+    stale,
+)
 from harness.prove.said import put_in, shortcomings, table, text
 from harness.proving import table_of
 
@@ -164,6 +175,16 @@ def test_a_code_digest_follows_imports_within_the_package(tmp_path: Path) -> Non
 def test_a_part_that_is_none_is_answered_with_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["proof", "bookings-crud", "--parts", "mutations"]) == 2
     assert "did you mean 'mutation'" in capsys.readouterr().err
+
+
+@pytest.mark.sandbox
+def test_a_task_without_a_record_has_nothing_to_play_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = filled(scaffold(tmp_path, "my-task"))
+    assert main(["proof", str(root), "--replay", "2"]) == 0
+    assert "no mutants on record yet" in capsys.readouterr().out
+    (root / "proof.json").write_bytes(record_bytes(record().model_copy(update={"task": "my-task"})))
+    assert main(["proof", str(root), "--replay", "2"]) == 1
+    assert "none of the killed mutants on record is one of now" in capsys.readouterr().out
 
 
 @pytest.mark.sandbox
