@@ -199,7 +199,8 @@ def marked(judged: Judged, **verdict: object) -> Judged:
     """The same with another verdict."""
     before = judged.result.verdict
     assert before is not None
-    return replace(judged, result=replace(judged.result, verdict=before.model_copy(update=verdict)))
+    after = before.model_copy(update=verdict)
+    return replace(judged, result=judged.result._replace(verdict=after, validity=after.validity))
 
 
 @pytest.mark.sandbox
