@@ -102,7 +102,10 @@ async def remove_notice(notice_id: RecordId, db: Db) -> None:
     await notices.remove(db, notice_id)
 
 
-@router.put("/notices/{notice_id}/translations/{language}")
+@router.put(
+    "/notices/{notice_id}/translations/{language}",
+    responses={HTTPStatus.CREATED: {"model": NoticeOut}},
+)
 async def translate_notice(
     notice_id: RecordId, language: Language, translation: TranslationIn, response: Response, db: Db
 ) -> NoticeOut:
