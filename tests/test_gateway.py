@@ -590,7 +590,7 @@ def test_the_agents_clock_stands_still_while_the_provider_is_at_fault(bench: Cal
     passed = time.monotonic() - begun
     waited = one.gateway.close_admission(one.token).waited_s
     assert 2.2 <= waited <= passed
-    assert one.deadline.remaining() == pytest.approx(2.0 - passed + waited, abs=0.1)
+    assert one.deadline.remaining() >= 2.0 - passed + waited - 0.1
     assert [wait["why"] for wait in one.of("wait")] == ["500", "503"] * 2
 
 
@@ -606,7 +606,8 @@ def test_the_agents_clock_begins_with_its_first_call(bench: Callable[..., Bench]
     metered = one.gateway.close_admission(one.token)
     assert 0.6 <= metered.start_s < 1.5
     assert metered.waited_s == 0
-    assert one.deadline.remaining() == pytest.approx(2.0 - (time.monotonic() - begun), abs=0.15)
+    left = one.deadline.remaining()
+    assert 2.0 - (time.monotonic() - begun) <= left < 2.0 - 0.3
 
 
 def test_overlapping_waits_are_given_back_once(bench: Callable[..., Bench]) -> None:

@@ -12,7 +12,7 @@ import pytest
 from fake_lab import FakeLab, line
 from stand_task import case, stand_task
 
-from graders import tests_passing
+from graders import judgerun
 from graders.manifest import manifest
 from graders.stand import stand
 from graders.tests_passing import TestsPassing
@@ -168,7 +168,7 @@ def test_no_clock_that_jumps_is_read(path: Path) -> None:
 def test_the_suite_ends_by_itself_before_the_host_gives_up() -> None:
     from graders.testkit.plugin import READY_S, SUITE_DEADLINE_S
 
-    assert READY_S * 2 + SUITE_DEADLINE_S <= tests_passing.SUITE_S
+    assert READY_S * 2 + SUITE_DEADLINE_S <= judgerun.SUITE_S
 
 
 def test_every_check_of_a_broken_start_fails_by_its_stage(task: Task) -> None:
