@@ -9,6 +9,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from harness.core.deadline import Deadline
 from harness.core.ports import Executed, Sandbox, SandboxProvider, SandboxSpec
@@ -18,6 +19,8 @@ from harness.sandboxes.services import Services
 from harness.sandboxes.toolchain import Store, default_root
 
 ROOT = Path(__file__).parent.parent
+settings.register_profile("busy", deadline=None)
+settings.load_profile("busy")
 
 
 def docker(store: Store) -> SandboxProvider:
