@@ -114,11 +114,13 @@ def test_malformed_requests_never_break_the_service(api: Api, rng: Random) -> No
             reply = api.request(method, path, content=content, headers={**headers, "content-type": "application/json"})
             assert reply.status in (400, 422), f"{reply.request}: {reply.status} for {content[:20]!r}"
             assert set(reply.json()) == {"code", "message", "fields"}
-    lone = {"email": "a\ud800@x.example.org", "name": "\udfff", "password": f"\ud800{word(rng, 20)}"}
-    for field, value in lone.items():
-        refused(api.post(ACCOUNTS, registration(rng, **{field: value})), 422, "invalid_request")
-    refused(api.post(LOGIN, {"email": someone.email, "password": lone["password"]}), 422, "invalid_request")
-    refused(api.post(REFRESH, {"refresh_token": "\ud800"}), 422, "invalid_request")
+    for field, value in {"email": f"{word(rng)}\ud800@x.example.org", "name": "\udfff"}.items():
+        api.post(ACCOUNTS, registration(rng, **{field: value})).expect(400, 422)
+    lone = f"\ud800{word(rng, 20)}"
+    api.post(ACCOUNTS, registration(rng, password=lone)).expect(201, 400, 422)
+    attempt(api, someone.email, lone).expect(400, 401, 422)
+    attempt(api, f"{word(rng)}\ud800@x.example.org", someone.password).expect(400, 401, 422)
+    api.post(REFRESH, {"refresh_token": lone}).expect(400, 401, 422)
     for value in ("Bearer \xff\xfe", "Bearer " + "a" * 5000, "Bearer a.b.c", "Bearer é.é.é", "\xe9"):
         stranger(api.get(ME, headers={"Authorization": value}))
     assert someone.session.get(one(dossier)).expect(200).json() == dossier
