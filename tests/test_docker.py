@@ -152,16 +152,18 @@ except OSError as e: print(n, e.strerror)
         assert said == []
 
     def test_it_has_the_runtime_that_was_asked_for(self, store: Store, toolchain: str, daemon: Engine) -> None:
+        before = {item["Id"] for item in mine(daemon)}
         named = kinds.make("docker", store, ROOT / "toolchains", os.environ, print, runtime="runc")
         assert isinstance(named, Docker)
         with opened(named, toolchain), daemon.calls("look") as client:
-            (container,) = mine(daemon)
-            assert client.inspect_container(container["Id"])["HostConfig"]["Runtime"] == "runc"
+            (container,) = [item["Id"] for item in mine(daemon) if item["Id"] not in before]
+            assert client.inspect_container(container)["HostConfig"]["Runtime"] == "runc"
 
     def test_its_labels_say_whose_it_is(self, provider: Docker, store: Store, toolchain: str, daemon: Engine) -> None:
+        before = {item["Id"] for item in mine(daemon)}
         lab = SandboxLab(provider, Services(provider, store, toolchain)).labelled("a-trial")
         with lab.services(("postgres",)), lab.sandbox(SandboxSpec(role="judge", toolchain=toolchain)):
-            whose = [item["Labels"] for item in mine(daemon)]
+            whose = [item["Labels"] for item in mine(daemon) if item["Id"] not in before]
         assert sorted(labels[f"{OWNER}.role"] for labels in whose) == ["judge", "services"]
         assert {(labels[f"{OWNER}.run"], labels[f"{OWNER}.trial"]) for labels in whose} == {("a-run", "a-trial")}
 

@@ -36,7 +36,8 @@ def upstream() -> Iterator[str]:
 
 
 def options(world: World, repeats: int = 1, jobs: int = 1) -> list[object]:
-    prices = ("--prices", world.root / "prices.toml", "--name", "run")
+    """In the sandbox whose processes stand below the harness, where the tests look for them."""
+    prices = ("--prices", world.root / "prices.toml", "--name", "run", "--sandbox", "bubblewrap")
     tasks = ("--tasks", ",".join(world.tasks))
     return ["run", "--model", MODEL, *tasks, "--repeats", repeats, "--jobs", jobs, *prices, "--results", world.results]
 

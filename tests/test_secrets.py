@@ -7,22 +7,28 @@ it can reach.
 from __future__ import annotations
 
 import base64
+import json
+import os
 import subprocess
 import threading
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
+import docker.errors
 import pytest
 from chaos.disturb import descendants
 from chaos.world import MODEL, build, script
+from conftest import KINDS
 from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.gateway.scrub import MARK, Scrub
 from harness.models.script import Turn, bash
 from harness.models.serve import Fault, PlayerServer
+from harness.sandboxes.engine import Engine, held
 
 KEY = "sk-ant-canary+5f1c/9e77=d0ab4c2e8891"
 LOOK = r"""env; cat /proc/*/environ /proc/*/cmdline 2>/dev/null | tr '\0' '\n'
@@ -87,9 +93,18 @@ def looks_around(kickoff: str) -> Sequence[Turn]:
     return reading, Turn(calls=(bash(LOOK, "Look around"),)), *rest
 
 
+def containers() -> Iterator[bytes]:
+    """All that the daemon tells of the containers that harnesses hold: command lines, environments, labels."""
+    with Engine(os.environ).calls("look") as client:
+        for item in held(client):
+            with suppress(docker.errors.NotFound):
+                yield json.dumps(client.inspect_container(item["Id"])).encode()
+
+
 @pytest.mark.sandbox
+@pytest.mark.parametrize("kind", sorted(KINDS))
 @pytest.mark.parametrize("ends", ["well", "badly"])
-def test_the_key_is_nowhere(tmp_path: Path, ends: str) -> None:
+def test_the_key_is_nowhere(tmp_path: Path, ends: str, kind: str) -> None:
     world = build(tmp_path / "world", ("right",))
 
     def always(lane: str, turn: int, attempt: int) -> Fault | None:
@@ -97,7 +112,7 @@ def test_the_key_is_nowhere(tmp_path: Path, ends: str) -> None:
 
     seen: list[bytes] = []
     with PlayerServer(repeats_the_key if ends == "well" else always) as server:
-        where = ("--results", world.results, "--name", "run", "--prices", world.root / "prices.toml", "-v")
+        where = ("--results", world.results, "--name", "run", "--prices", world.root / "prices.toml", "-v", "--sandbox", kind)
         process = subprocess.Popen(
             world.command("run", "--model", MODEL, "--tasks", "task-right", *where),
             cwd=world.tree,
@@ -106,13 +121,13 @@ def test_the_key_is_nowhere(tmp_path: Path, ends: str) -> None:
             stderr=subprocess.PIPE,
         )
         over = threading.Event()
-        watch = threading.Thread(target=_watch, args=(process.pid, over, seen))
+        watch = threading.Thread(target=_watch, args=(process.pid, kind, over, seen))
         watch.start()
         out, err = process.communicate(timeout=180)
         over.set()
         watch.join()
     assert process.returncode == (0 if ends == "well" else 3), (out + err).decode()
-    assert any(b"bwrap" in text or b"runner" in text for text in seen), "sandboxes were seen"
+    assert any((b"NetworkMode" if kind == "docker" else b"bwrap") in text for text in seen), "sandboxes were seen"
     for form in written(KEY):
         assert form not in out + err
         assert not any(form in text for text in seen)
@@ -122,12 +137,14 @@ def test_the_key_is_nowhere(tmp_path: Path, ends: str) -> None:
     assert ends == "well" or MARK in events + (world.run / "log.jsonl").read_bytes()
 
 
-def _watch(pid: int, over: threading.Event, seen: list[bytes]) -> None:
+def _watch(pid: int, kind: str, over: threading.Event, seen: list[bytes]) -> None:
     while not over.wait(0.2):
         try:
             seen.extend(processes(pid))
         except OSError:
             return
+        if kind == "docker":
+            seen.extend(containers())
 
 
 def test_the_search_finds_what_it_looks_for(tmp_path: Path) -> None:

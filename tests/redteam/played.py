@@ -46,8 +46,12 @@ class Played:
         return self.bundle.task.file.app.environment()
 
     def shell(self, command: str, seconds: float = 60.0) -> Executed:
-        """Run a command of the grader's in the agent's container, as graders do: through a login shell."""
-        return self.box.run(["bash", "-lc", command], cwd=WORKSPACE, env=self.env, deadline=Deadline(seconds))
+        """Run a command of the grader's in the agent's container, as graders do: through a login shell.
+
+        A distribution's profile forgets the image's `PATH`; it is put back behind what the profile says.
+        """
+        argv = ["bash", "-c", 'exec env IMAGE_PATH="$PATH" bash -lc "$0"', f'PATH="$PATH:$IMAGE_PATH"\n{command}']
+        return self.box.run(argv, cwd=WORKSPACE, env=self.env, deadline=Deadline(seconds))
 
     @contextmanager
     def fresh(self) -> Iterator[Sandbox]:
