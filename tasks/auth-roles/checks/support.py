@@ -132,18 +132,47 @@ def registration(rng: Random, **fields: Any) -> dict[str, Any]:
     return {"email": address(rng), "name": word(rng), "password": secret(rng)} | fields
 
 
+_TOKENS: dict[str, Mapping[str, Any]] = {}
+_PEOPLE: dict[tuple[str, str], Person] = {}
+
+
 def chief(api: Api) -> Session:
-    """The first admin."""
-    return log_in(api, CHIEF, CHIEFS_PASSWORD)
+    """The first admin, logged in once; again where that session is over."""
+    if CHIEF in _TOKENS and (session := Session(api, _TOKENS[CHIEF])).get(ME).status == 200:
+        return session
+    session = log_in(api, CHIEF, CHIEFS_PASSWORD)
+    _TOKENS[CHIEF] = session.tokens
+    return session
 
 
-def person(api: Api, rng: Random, role: str = "member", **fields: Any) -> Person:
-    """A new account with this role, logged in."""
+def register(api: Api, rng: Random, role: str = "member", **fields: Any) -> tuple[dict[str, Any], str]:
+    """A new account with this role, and its password."""
     body = registration(rng, **fields)
     account = api.post(ACCOUNTS, body).expect(201).json()
     if role != "member":
         account = chief(api).patch(f"{ACCOUNTS}/{account['id']}", {"role": role}).expect(200).json()
-    return Person(account, body["password"], log_in(api, body["email"], body["password"]))
+    return account, body["password"]
+
+
+def person(api: Api, rng: Random, role: str = "member", **fields: Any) -> Person:
+    """A new account with this role, logged in."""
+    account, password = register(api, rng, role, **fields)
+    return Person(account, password, log_in(api, account["email"], password))
+
+
+def regular(api: Api, rng: Random, role: str = "member", desk: str = "") -> Person:
+    """Somebody with this role whom checks share, for what leaves the account as it is; another one at another `desk`.
+
+    Passwords are slow on purpose, so not every check makes people of its own. Whoever was spoilt by an earlier check is
+    replaced, so that no check fails for another's reason.
+    """
+    known = _PEOPLE.get((role, desk))
+    if known is not None:
+        reply = known.session.on(api).get(ME)
+        if reply.status == 200 and reply.json() == known.account:
+            return Person(known.account, known.password, known.session.on(api))
+    _PEOPLE[role, desk] = person(api, rng, role)
+    return _PEOPLE[role, desk]
 
 
 def everything(session: Session, path: str, **params: Any) -> list[dict[str, Any]]:
@@ -189,6 +218,15 @@ def stranger(reply: Reply) -> None:
     """Refused for want of a log-in."""
     refused(reply, 401, "not_authenticated")
     assert reply.headers.get("www-authenticate", "").startswith("Bearer"), "WWW-Authenticate: Bearer"
+
+
+def limited(reply: Reply) -> int:
+    """The seconds after which the window is over."""
+    refused(reply, 429, "too_many_attempts")
+    said = reply.headers.get("retry-after", "")
+    assert said.isascii() and said.isdigit(), f"Retry-After: {said!r}"
+    assert 1 <= int(said) <= WINDOW, f"Retry-After: {said}"
+    return int(said)
 
 
 def _part(data: bytes) -> str:

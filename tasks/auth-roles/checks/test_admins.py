@@ -20,6 +20,8 @@ from support import (
     one,
     person,
     refused,
+    register,
+    regular,
     secret,
     stranger,
     unknown_id,
@@ -34,10 +36,10 @@ from graders.testkit import Api, Faults, covers, fail_to_pass
 def test_accounts_are_listed_for_admins_only(api: Api, rng: Random) -> None:
     stranger(api.get(ACCOUNTS))
     for role in ("member", "auditor"):
-        someone = person(api, rng, role)
+        someone = regular(api, rng, role)
         refused(someone.session.get(ACCOUNTS), 403, "forbidden")
         refused(someone.session.get(ACCOUNTS, {"limit": 0}), 403, "forbidden")
-    page = person(api, rng, "admin").session.get(ACCOUNTS).expect(200).json()
+    page = regular(api, rng, "admin").session.get(ACCOUNTS).expect(200).json()
     assert set(page) == {"items", "total", "limit", "offset"}
     assert (page["limit"], page["offset"]) == (20, 0)
     assert all(set(item) == ACCOUNT_FIELDS for item in page["items"])
@@ -49,13 +51,13 @@ def test_accounts_come_in_the_order_of_their_addresses(api: Api, rng: Random) ->
     tail = f"@{word(rng)}.example.org"
     heads = [f"{word(rng, 6)}{end}" for end in ("", "-b", ".b", "0", "b", "_b") for _ in range(4)]
     rng.shuffle(heads)
-    mine = [person(api, rng, email=head + tail) for head in heads[:12]]
+    mine = [register(api, rng, email=head + tail)[0] for head in heads[:12]]
     admin = chief(api)
     listed = everything(admin, ACCOUNTS)
     emails = [account["email"] for account in listed]
     assert emails == sorted(emails)
     assert [account for account in listed if account["email"].endswith(tail)] == sorted(
-        (someone.account for someone in mine), key=lambda account: account["email"]
+        mine, key=lambda account: account["email"]
     )
     first, second = (admin.get(ACCOUNTS, {"limit": 5, "offset": offset}).expect(200).json() for offset in (0, 5))
     assert first["items"] + second["items"] == listed[:10]
@@ -68,19 +70,21 @@ def test_accounts_come_in_the_order_of_their_addresses(api: Api, rng: Random) ->
 def test_accounts_are_filtered_by_role_and_state(api: Api, rng: Random) -> None:
     admin = chief(api)
     people = {
-        (role, active): person(api, rng, role) for role in ("member", "auditor", "admin") for active in (True, False)
+        (role, active): register(api, rng, role)[0]["id"]
+        for role in ("member", "auditor", "admin")
+        for active in (True, False)
     }
-    for (_, active), someone in people.items():
-        admin.patch(someone.path, {"active": active}).expect(200)
+    for (_, active), account_id in people.items():
+        admin.patch(f"{ACCOUNTS}/{account_id}", {"active": active}).expect(200)
     wishes: list[dict[str, Any]] = [{"role": role} for role in ("member", "auditor", "admin")]
     wishes += [{"active": active} for active in ("true", "false")]
     wishes += [{"role": "auditor", "active": "true"}, {"role": "member", "active": "false"}]
-    mine = {someone.id for someone in people.values()}
+    mine = set(people.values())
     for wish in wishes:
         found = {account["id"] for account in everything(admin, ACCOUNTS, **wish)} & mine
         assert found == {
-            someone.id
-            for (role, active), someone in people.items()
+            account_id
+            for (role, active), account_id in people.items()
             if wish.get("role", role) == role and wish.get("active", str(active).lower()) == str(active).lower()
         }, wish
 

@@ -18,7 +18,9 @@ from support import (
     one,
     person,
     refused,
+    register,
     registration,
+    regular,
     secret,
     stranger,
     unknown_id,
@@ -55,7 +57,7 @@ def says(reply: Reply, status: int, code: str, language: str) -> None:
 @covers("C-40")
 @fail_to_pass
 def test_every_error_speaks_english_and_french(api: Api, rng: Random) -> None:
-    admin, auditor, member = person(api, rng, "admin"), person(api, rng, "auditor"), person(api, rng)
+    admin, auditor, member = regular(api, rng, "admin"), regular(api, rng, "auditor"), regular(api, rng)
     dossier = make_dossier(member.session, rng)
     for language, headers in (("en", None), ("fr", FRENCH)):
         body = registration(rng)
@@ -84,14 +86,14 @@ def test_the_language_is_negotiated_and_keys_stay_english(api: Api, rng: Random)
         ("de", "en"),
     ):
         says(api.get(ME, headers={"Accept-Language": header}), 401, "not_authenticated", language)
-    someone = person(api, rng)
+    someone = regular(api, rng)
     assert someone.session.get(ME, headers=FRENCH).expect(200).json() == someone.account
 
 
 @covers("C-42", "C-41")
 @fail_to_pass
 def test_malformed_requests_never_break_the_service(api: Api, rng: Random) -> None:
-    someone, admin = person(api, rng), chief(api)
+    someone, admin = regular(api, rng), chief(api)
     dossier = make_dossier(someone.session, rng)
     targets = [
         ("POST", ACCOUNTS, {}), ("POST", LOGIN, {}), ("POST", REFRESH, {}),
@@ -131,7 +133,9 @@ def test_malformed_requests_never_break_the_service(api: Api, rng: Random) -> No
 def test_passwords_are_stored_salted_and_slow(api: Api, rng: Random, database: Database) -> None:
     password = secret(rng)
     stored = [
-        database.value("SELECT password_hash FROM accounts WHERE email = $1", person(api, rng, password=password).email)
+        database.value(
+            "SELECT password_hash FROM accounts WHERE email = $1", register(api, rng, password=password)[0]["email"]
+        )
         for _ in range(2)
     ]
     assert stored[0] != stored[1]

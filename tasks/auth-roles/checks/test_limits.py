@@ -1,6 +1,5 @@
-"""How often one may try to log in."""
+"""How often one may try to log in; what takes a whole window to see is in `test_waits.py`."""
 
-import time
 from functools import partial
 from random import Random
 
@@ -11,10 +10,10 @@ from support import (
     LOGIN,
     LOGOUT,
     ME,
-    WINDOW,
     address,
     attempt,
     invalid,
+    limited,
     log_in,
     make_dossier,
     one,
@@ -24,20 +23,9 @@ from support import (
     secret,
 )
 
-from graders.testkit import Api, Faults, Reply, covers, fail_to_pass, until
+from graders.testkit import Api, Faults, covers, fail_to_pass, until
 
 AT_ONCE = 10
-PAUSE = 4
-"""Seconds between the first attempt of a window and the others, so that a window which grows is seen."""
-
-
-def limited(reply: Reply) -> int:
-    """The seconds after which the window is over."""
-    refused(reply, 429, "too_many_attempts")
-    said = reply.headers.get("retry-after", "")
-    assert said.isascii() and said.isdigit(), f"Retry-After: {said!r}"
-    assert 1 <= int(said) <= WINDOW, f"Retry-After: {said}"
-    return int(said)
 
 
 @covers("C-26", "C-28")
@@ -97,57 +85,6 @@ def test_invalid_requests_are_no_attempts(api: Api, rng: Random) -> None:
     for _ in range(ATTEMPTS - 1):
         refused(attempt(api, someone.email, secret(rng)), 401, "login_failed")
     log_in(api, someone.email, someone.password)
-
-
-@covers("C-27", "C-28", "C-40")
-@fail_to_pass
-def test_the_window_ends_in_its_time_and_begins_anew(replicas: tuple[Api, ...], rng: Random) -> None:
-    api, other = replicas
-    body = registration(rng)
-    api.post("/api/accounts", body).expect(201)
-    begun = time.monotonic()
-    refused(attempt(api, body["email"], secret(rng)), 401, "login_failed")
-    first = time.monotonic()
-    time.sleep(PAUSE)
-    for number in range(1, ATTEMPTS):
-        refused(attempt(replicas[number % 2], body["email"], secret(rng)), 401, "login_failed")
-    over = None
-    while over is None:
-        for replica, headers in ((api, None), (other, FRENCH)):
-            asked = time.monotonic()
-            reply = attempt(replica, body["email"], secret(rng), headers)
-            if reply.status != 429:
-                over = time.monotonic()
-                break
-            left = limited(reply)
-            assert left <= WINDOW - (asked - first) + 1, f"{left} s left, {asked - first:.1f} s after the first attempt"
-            said(reply, left, "en" if headers is None else "fr")
-        time.sleep(0.15)
-    assert over - begun > WINDOW - 1, f"the window ended after {over - begun:.1f} s"
-    for _ in range(ATTEMPTS - 2):
-        refused(attempt(api, body["email"], secret(rng)), 401, "login_failed")
-    log_in(api, body["email"], body["password"])
-
-
-def said(reply: Reply, left: int, language: str) -> None:
-    ending = "" if left == 1 else "s"
-    expected = {
-        "en": f"Too many attempts, try again in {left} second{ending}.",
-        "fr": f"Trop de tentatives, réessayez dans {left} seconde{ending}.",
-    }
-    assert reply.json()["message"] == expected[language]
-    assert reply.headers.get("content-language") == language
-
-
-@covers("C-28")
-@fail_to_pass
-def test_after_retry_after_a_log_in_is_judged(api: Api, rng: Random) -> None:
-    someone = person(api, rng)
-    for _ in range(ATTEMPTS):
-        refused(attempt(api, someone.email, secret(rng)), 401, "login_failed")
-    left = limited(attempt(api, someone.email, someone.password))
-    time.sleep(left + 0.8)
-    assert log_in(api, someone.email, someone.password).alive()
 
 
 @covers("C-30", "C-40", "C-44")

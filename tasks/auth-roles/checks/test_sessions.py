@@ -13,7 +13,6 @@ from support import (
     LOGOUT,
     ME,
     REFRESH,
-    REFRESH_SECONDS,
     SECRET,
     TOKEN_FIELDS,
     Session,
@@ -234,19 +233,6 @@ def test_an_unknown_refresh_token_ends_nothing(api: Api, rng: Random) -> None:
     invalid(api.post(REFRESH, {"refresh_token": own, name: 1}), name)
     assert someone.session.alive()
     assert someone.session.refreshed().alive()
-
-
-@covers("C-22")
-@fail_to_pass
-def test_refresh_tokens_last_their_time_from_their_issue(api: Api, rng: Random) -> None:
-    idle, renewed = person(api, rng), person(api, rng)
-    begun = time.monotonic()
-    time.sleep(REFRESH_SECONDS - 8)
-    second = renewed.session.refreshed()
-    time.sleep(max(0.0, begun + REFRESH_SECONDS + 1 - time.monotonic()))
-    refused(idle.session.refresh(), 401, "token_invalid")
-    refused(idle.session.refresh(), 401, "token_invalid")
-    assert second.refreshed().alive()
 
 
 @covers("C-23", "C-21", "C-44")

@@ -128,7 +128,8 @@ def test_the_greatest_range_of_a_language_counts(api: Api, rng: Random) -> None:
 def test_of_equal_weights_the_first_range_counts(api: Api, rng: Random) -> None:
     _chooses(
         api, rng,
-        ("fr, en", "fr"), ("en, fr", "en"), ("fr;q=0.5, en;q=0.5", "fr"), ("en;q=0.5, fr;q=0.5", "en"),
+        ("fr, en", "fr"), ("en, fr", "en"), ("fr;q=1, en", "fr"), ("en;q=1.000, fr", "en"),
+        ("fr;q=0.5, en;q=0.5", "fr"), ("en;q=0.5, fr;q=0.5", "en"),
         ("*;q=0.5, fr;q=0.5", "en"), ("fr;q=0.5, *;q=0.5", "fr"), ("*, en", "fr"), ("en, *", "en"),
         ("fr;q=0.4, en;q=0.5, fr;q=0.5", "en"), ("en;q=0.4, fr-CA;q=0.5, en;q=0.5", "fr"),
         ("fr;q=0.5, en;q=0.5, fr;q=0.5", "fr"), ("en;q=0.5, fr;q=0.5, en;q=0.5", "en"), ("de, fr, en", "fr"),
