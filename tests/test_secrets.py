@@ -112,9 +112,9 @@ def test_the_key_is_nowhere(tmp_path: Path, ends: str, kind: str) -> None:
 
     seen: list[bytes] = []
     with PlayerServer(repeats_the_key if ends == "well" else always) as server:
-        where = ("--results", world.results, "--name", "run", "--prices", world.root / "prices.toml", "-v", "--sandbox", kind)
+        where = ("--results", world.results, "--name", "run", "--prices", world.root / "prices.toml", "-v")
         process = subprocess.Popen(
-            world.command("run", "--model", MODEL, "--tasks", "task-right", *where),
+            world.command("run", "--model", MODEL, "--tasks", "task-right", "--sandbox", kind, *where),
             cwd=world.tree,
             env={**world.environ(server.add("x", looks_around)), "ANTHROPIC_API_KEY": KEY},
             stdout=subprocess.PIPE,
