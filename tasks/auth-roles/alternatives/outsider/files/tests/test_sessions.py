@@ -1,4 +1,5 @@
 import asyncio
+import json
 import logging
 from datetime import timedelta
 from hashlib import sha256
@@ -97,6 +98,32 @@ async def test_invalid_bodies_name_the_field(anonymous, path, body, fields):
 
     assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
     assert response.json()["fields"] == fields
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "auth/login", NOBODY),
+        ("POST", "auth/refresh", {"refresh_token": "unknown"}),
+        ("POST", "accounts", NOBODY | {"name": "Nobody"}),
+        ("PATCH", f"accounts/{uuid4()}", {"role": "member", "password": PASSWORD}),
+        ("POST", "dossiers", {"title": "Vente", "category": "land"}),
+        ("PATCH", f"dossiers/{uuid4()}", {"title": "Vente", "status": "open"}),
+        ("POST", f"dossiers/{uuid4()}/notes", {"text": "Vu."}),
+    ],
+)
+async def test_a_lone_surrogate_is_no_text(admin, method, path, body):
+    headers = {"Content-Type": "application/json"}
+    for field, text in body.items():
+        for broken in ("\ud800", f"{text}\udfff", f"\ude00\ud83d{text}"):
+            # ASCII, as a lone surrogate cannot be sent otherwise.
+            content = json.dumps(body | {field: broken})
+            response = await admin.client.request(
+                method, f"/api/{path}", content=content, headers=headers
+            )
+            assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
+            assert response.json()["fields"] == [field]
+            assert PASSWORD not in response.text
 
 
 async def test_refresh_goes_on_with_the_session(member, anonymous, app):

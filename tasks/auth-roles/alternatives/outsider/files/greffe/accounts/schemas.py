@@ -4,17 +4,13 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import Field, StrictBool, StringConstraints
+from pydantic import Field, StrictBool
 
-from greffe.platform.wire import Answer, Body, Email, SingleLine
+from greffe.platform.wire import Answer, Body, Email, Secret, SingleLine
 
 Role = Literal["member", "auditor", "admin"]
 Name = Annotated[SingleLine, Field(min_length=1, max_length=80)]
-Password = Annotated[
-    str,
-    StringConstraints(strip_whitespace=False, min_length=12, max_length=128),
-    Field(repr=False),
-]
+Password = Annotated[Secret, Field(min_length=12, max_length=128)]
 
 
 class AccountCreate(Body):

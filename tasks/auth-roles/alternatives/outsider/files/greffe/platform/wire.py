@@ -4,10 +4,11 @@ import re
 from typing import Annotated, Generic, TypeVar
 
 from fastapi import Query
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f]")
+SURROGATE = re.compile(r"[\ud800-\udfff]")
 EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f-\x9f]+@[^@\s\x00-\x1f\x7f-\x9f]+")
 EMAIL_LENGTH = 254
 
@@ -42,6 +43,22 @@ Address = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidato
 
 Email = Annotated[Address, AfterValidator(_email)]
 """An address that a new account may have."""
+
+
+def _encodable(text: str) -> str:
+    if SURROGATE.search(text):
+        raise PydanticCustomError("lone_surrogate", "lone surrogates are not allowed")
+    return text
+
+
+Secret = Annotated[
+    str,
+    StringConstraints(strip_whitespace=False),
+    # Without a length or stripping, pydantic lets through what cannot be encoded, hence hashed.
+    AfterValidator(_encodable),
+    Field(repr=False),
+]
+"""Text that is taken as it is, and not shown."""
 
 Limit = Annotated[int, Query(ge=1, le=100)]
 Offset = Annotated[int, Query(ge=0, le=1_000_000)]

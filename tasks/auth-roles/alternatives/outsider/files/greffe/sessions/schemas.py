@@ -1,12 +1,8 @@
 """Sessions over the wire."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field, StringConstraints
-
-from greffe.platform.wire import Address, Answer, Body
-
-Secret = Annotated[str, StringConstraints(strip_whitespace=False), Field(repr=False)]
+from greffe.platform.wire import Address, Answer, Body, Secret
 
 
 class Login(Body):
