@@ -638,8 +638,10 @@ def test_a_rate_limit_holds_every_attempt(bench: Callable[..., Bench], status: i
     began = one.upstream.seen[0].at
     assert all(seen.at - began >= 1.0 for seen in one.upstream.seen[1:])
     assert len(one.upstream.seen) == 3
-    assert [wait["why"] for wait in two.of("wait")] == ["hold"]
-    assert 0.0 < two.gateway.close_admission(two.token).waited_s < 1.0
+    first_why, *more = [wait["why"] for wait in two.of("wait")]
+    assert first_why == "hold"
+    assert set(more) <= {"limit"}, "while the first one's retry has the one place that is left"
+    assert 0.0 < two.gateway.close_admission(two.token).waited_s < 2.0
 
 
 def test_a_provider_that_never_recovers_makes_the_attempt_invalid(bench: Callable[..., Bench]) -> None:

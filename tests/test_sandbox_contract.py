@@ -807,9 +807,11 @@ def test_a_sandbox_that_was_ended_from_outside_did_not_go_over_a_limit(fresh: Op
         running = pool.submit(shell, box, "sleep 30")
         assert until(lambda: len(on_host(word)) > OWN_PROCESSES[box.kind])
         began = time.monotonic()
-        for pid in on_host(word):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        family = on_host(word)
+        for number in (signal.SIGSTOP, signal.SIGKILL):
+            for pid in family:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, number)
         with pytest.raises(Failure) as failed:
             running.result(10.0)
     assert failed.value.cause == Cause.SANDBOX
