@@ -25,6 +25,7 @@ SECRET = "not-a-secret-but-for-a-sandbox-0"
 CHIEF, CHIEFS_PASSWORD = "chief.clerk@greffe.example.org", "first day ok"
 ACCESS_SECONDS, REFRESH_SECONDS = 900, 30
 ATTEMPTS, WINDOW = 4, 20
+AT_ONCE = 10
 
 ACCOUNT_FIELDS = {"id", "email", "name", "role", "active", "created_at"}
 TOKEN_FIELDS = {"access_token", "refresh_token", "token_type", "expires_in"}

@@ -4,28 +4,20 @@ from functools import partial
 from random import Random
 
 from support import (
+    AT_ONCE,
     ATTEMPTS,
-    DOSSIERS,
-    FRENCH,
     LOGIN,
-    LOGOUT,
-    ME,
     address,
     attempt,
     invalid,
     limited,
     log_in,
-    make_dossier,
-    one,
     person,
     refused,
-    registration,
     secret,
 )
 
-from graders.testkit import Api, Faults, covers, fail_to_pass, until
-
-AT_ONCE = 10
+from graders.testkit import Api, covers, fail_to_pass
 
 
 @covers("C-26", "C-28")
@@ -85,29 +77,3 @@ def test_invalid_requests_are_no_attempts(api: Api, rng: Random) -> None:
     for _ in range(ATTEMPTS - 1):
         refused(attempt(api, someone.email, secret(rng)), 401, "login_failed")
     log_in(api, someone.email, someone.password)
-
-
-@covers("C-30", "C-40", "C-44")
-@fail_to_pass
-def test_without_valkey_only_log_in_is_unavailable(replicas: tuple[Api, ...], faults: Faults, rng: Random) -> None:
-    api = replicas[0]
-    someone, leaver = person(api, rng), person(api, rng)
-    with faults.without("valkey"):
-        for replica in replicas:
-            plain = attempt(replica, someone.email, someone.password)
-            french = attempt(replica, address(rng), secret(rng), FRENCH)
-            message = refused(plain, 503, "unavailable")["message"]
-            assert message == "The service is not available at the moment."
-            message = refused(french, 503, "unavailable")["message"]
-            assert message == "Le service n'est pas disponible pour le moment."
-        assert someone.session.get(ME).expect(200).json() == someone.account
-        dossier = make_dossier(someone.session, rng)
-        assert someone.session.get(one(dossier)).expect(200).json() == dossier
-        assert someone.session.get(DOSSIERS).expect(200).json()["items"] == [dossier]
-        assert someone.session.refreshed().alive()
-        leaver.session.post(LOGOUT).expect(204)
-        api.post("/api/accounts", registration(rng)).expect(201)
-    # Until none of the connections that the outage broke is left in either process.
-    again = [partial(attempt, replicas[number % 2], address(rng), secret(rng)) for number in range(AT_ONCE)]
-    until(lambda: {reply.status for reply in api.together(again)} <= {401, 429}, "log-in is available again")
-    assert log_in(api, someone.email, someone.password).alive()
