@@ -5,30 +5,34 @@ ones with their number; each piece names the bytes of the journal that it stands
 believed only when it is whole and those bytes are still the same; from the first that is not, the journal itself is
 read again. So an index may be cut off, damaged, too old or deleted at any time, and no answer changes.
 
-Most fields of most lines repeat: a column keeps each value once, and lines made from it share it.
+Most fields of most lines repeat: a column keeps each value once, and lines made from it share it. Tokens and money
+differ on every line and are columns of their own, number by number.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from types import GenericAlias
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 import pydantic
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
 
 from harness.core.digest import digest, sha256
-from harness.core.records import SCHEMA_VERSION, Record
+from harness.core.records import SCHEMA_VERSION, Cost, Record, Usage
 from harness.core.runs import AttemptLine, JournalLine, VerdictLine
 
-FORMAT = 1
+FORMAT = 2
 """Counted up when a line is read otherwise than before."""
 KINDS: dict[str, type[AttemptLine] | type[VerdictLine]] = {"a": AttemptLine, "v": VerdictLine}
+SPREAD: tuple[type[Record], ...] = (Usage, Cost)
+"""Records within a line of which each field is a column."""
 CHUNK = 1 << 20
+RecordT = TypeVar("RecordT", bound=Record)
 
 
 class _Head(Record):
@@ -63,7 +67,7 @@ class Columns:
         self._size = 0
         self._hash = hashlib.sha256()
         self._kept: dict[str, list[_Column]] = {
-            kind: [({}, []) for _ in cls.model_fields] for kind, cls in KINDS.items()
+            kind: [({}, []) for _ in range(_width(cls))] for kind, cls in KINDS.items()
         }
 
     def add(self, text: bytes, said: JournalLine | str | None) -> None:
@@ -74,12 +78,9 @@ class Columns:
         if isinstance(said, str):
             self._damages.append((self.lines, said))
         elif said is not None:
-            self._keep(said.type[0], said.__dict__)
-
-    def _keep(self, kind: str, values: Mapping[str, object]) -> None:
-        self._order.append(kind)
-        for name, (known, codes) in zip(KINDS[kind].model_fields, self._kept[kind], strict=True):
-            codes.append(known.setdefault(to_json(values[name], inf_nan_mode="constants"), len(known)))
+            self._order.append(said.type[0])
+            for value, (known, codes) in zip(_values_of(said), self._kept[said.type[0]], strict=True):
+                codes.append(known.setdefault(to_json(value, inf_nan_mode="constants"), len(known)))
 
     def data(self) -> bytes:
         """The piece as it stands in an index."""
@@ -148,34 +149,65 @@ def decoded(body: bytes, lines: int) -> Piece:
     """The lines of a piece; `ValidationError` for what no journal of this harness says."""
     rows = iter(body.split(b"\n"))
     order, damages = from_json(next(rows)), [(number, reason) for number, reason in from_json(next(rows))]
-    made = {kind: _lines(cls, _columns(cls, rows)) for kind, cls in KINDS.items()}
+    made = {kind: _made(cls, rows) for kind, cls in KINDS.items()}
     return Piece([next(made[kind]) for kind in order], damages, lines)
 
 
-def _columns(cls: type[AttemptLine] | type[VerdictLine], rows: Iterator[bytes]) -> list[Iterable[object]]:
-    return [_values(adapter, next(rows), from_json(next(rows))) for adapter in _adapters(cls)]
+def _values_of(record: Record) -> Iterator[object]:
+    """What a record puts into its columns, in their order."""
+    values = record.__dict__
+    for name, inner in _fields(type(record)):
+        if inner is None:
+            yield values[name]
+        else:
+            yield from _values_of(values[name])
 
 
-def _values(adapter: TypeAdapter[list[object]], known: bytes, codes: list[int] | int) -> Iterable[object]:
-    values = adapter.validate_json(known)
+@cache
+def _fields(cls: type[Record]) -> list[tuple[str, type[Record] | None]]:
+    """Names of the fields, each with the record that is spread there."""
+    kinds = {name: info.annotation for name, info in cls.model_fields.items()}
+    return [
+        (name, kind if isinstance(kind, type) and issubclass(kind, SPREAD) else None) for name, kind in kinds.items()
+    ]
+
+
+def _width(cls: type[Record]) -> int:
+    """Columns of a record."""
+    return sum(1 if inner is None else _width(inner) for _, inner in _fields(cls))
+
+
+def _made(cls: type[RecordT], rows: Iterator[bytes]) -> Iterator[RecordT]:
+    """The records whose columns come next; all of the columns are read before the first record is asked for."""
+    columns: list[Iterable[object]] = []
+    for name, inner in _fields(cls):
+        if inner is None:
+            columns.append(_values(cls.model_fields[name].annotation, next(rows), from_json(next(rows))))
+        else:
+            columns.append(_made(inner, rows))
+    return _records(cls, columns)
+
+
+def _values(kind: Any, known: bytes, codes: list[int] | int) -> Iterable[object]:
+    values = _adapter(kind).validate_json(known)
     return values * codes if isinstance(codes, int) else map(values.__getitem__, codes)
 
 
 @cache
-def _adapters(cls: type[AttemptLine] | type[VerdictLine]) -> list[TypeAdapter[list[object]]]:
-    lists: list[Any] = [GenericAlias(list, (info.annotation,)) for info in cls.model_fields.values()]
-    return [TypeAdapter(each) for each in lists]
+def _adapter(kind: Any) -> TypeAdapter[list[object]]:
+    of_kind: Any = GenericAlias(list, (kind,))
+    return TypeAdapter(of_kind)
 
 
-def _lines(cls: type[AttemptLine] | type[VerdictLine], columns: list[Iterable[object]]) -> Iterator[JournalLine]:
+def _records(cls: type[RecordT], columns: list[Iterable[object]]) -> Iterator[RecordT]:
     names = list(cls.model_fields)
     given = set(names)
     new, put = cls.__new__, object.__setattr__
     for values in zip(*columns, strict=True):
         # The values were validated by column; `model_construct` would take ten times as long for each line.
-        line = new(cls)
-        put(line, "__dict__", dict(zip(names, values, strict=True)))
-        put(line, "__pydantic_fields_set__", given)
-        put(line, "__pydantic_extra__", None)
-        put(line, "__pydantic_private__", None)
-        yield line
+        record = new(cls)
+        put(record, "__dict__", dict(zip(names, values, strict=True)))
+        put(record, "__pydantic_fields_set__", given)
+        put(record, "__pydantic_extra__", None)
+        put(record, "__pydantic_private__", None)
+        yield record
