@@ -741,7 +741,7 @@ def test_another_model_makes_the_attempt_invalid(bench: Callable[..., Bench], wa
         one.say(way)
     problem = one.gateway.problem(one.token)
     assert problem is not None
-    assert problem.message == f"{MODEL} was asked and 'claude-tiny-1' answered"
+    assert (problem.cause, problem.message) == (Cause.PROVIDER, f"{MODEL} was asked and 'claude-tiny-1' answered")
     assert one.exchange["model_answered"] == "claude-tiny-1"
     metered = one.gateway.close_admission(one.token)
     assert (metered.usage, metered.cost.complete) == (METERED, False)
