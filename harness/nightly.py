@@ -17,7 +17,7 @@ from harness.core.errors import UsageError
 from harness.report import foresee, trend
 from harness.report.compare import Side
 from harness.store.layout import json_bytes, runs, write_all, write_atomic, writing
-from harness.stored import results_folder, stored
+from harness.stored import Stored, of_every_run, results_folder, stored
 
 HISTORY, PLOT = "nightly.jsonl", "nightly.svg"
 
@@ -42,18 +42,12 @@ def nightly(parsed: argparse.Namespace) -> int:
 
 
 def _as_run(parsed: argparse.Namespace) -> argparse.Namespace:
-    """The flags of `harness run` for a night."""
-    given = {"results": parsed.results, "jobs": parsed.jobs, "matrix": parsed.matrix, "budget": parsed.budget}
-    plain: dict[str, object] = {
-        "tasks": (),
-        "agents": (),
-        "model": (),
-        "prompt": (),
-        "limits": [],
-        "repeats": None,
-        "verbose": False,
-    }
-    return argparse.Namespace(**plain, **given, sandbox=parsed.sandbox, runtime="", prices=None, name=None)
+    """What `harness run` makes of a night's flags, by its own parser: what the night does not say has its defaults."""
+    given = {"--results": parsed.results, "--budget": parsed.budget}
+    flags = [part for name, value in given.items() if value is not None for part in (name, str(value))]
+    plain = ["--matrix", str(parsed.matrix), "--sandbox", parsed.sandbox, "--jobs", str(parsed.jobs)]
+    night: argparse.Namespace = parsed.run_parser.parse_args([*plain, *flags])
+    return night
 
 
 def _recorded(parsed: argparse.Namespace, run: str) -> list[trend.Point]:
@@ -99,11 +93,11 @@ def plan(parsed: argparse.Namespace) -> int:
 
 def _past(parsed: argparse.Namespace, models: list[str]) -> list[Side]:
     """Arms of stored runs that used one of these models."""
-    found = []
-    for path in runs(results_folder(parsed)):
-        run = stored(parsed, path.name)
-        found += [run.side(arm) for arm in run.folder.manifest.arms if arm.model in models]
-    return found
+
+    def of(run: Stored) -> list[Side]:
+        return [run.side(arm) for arm in run.folder.manifest.arms if arm.model in models]
+
+    return [side for sides in of_every_run(parsed, of) for side in sides]
 
 
 def _probe(parsed: argparse.Namespace) -> None:

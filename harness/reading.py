@@ -6,7 +6,6 @@ import argparse
 import getpass
 import json
 import os
-import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -27,7 +26,7 @@ from harness.store import journal, overrides
 from harness.store.evidence import load_grade, load_grades
 from harness.store.layout import json_bytes, runs, write_atomic
 from harness.store.overrides import Override
-from harness.stored import RESULTS, Stored, results_folder, stored
+from harness.stored import RESULTS, Stored, of_every_run, results_folder, stored, warn
 
 OK = 0
 RULES = "rule_violations"
@@ -101,7 +100,7 @@ def diff(parsed: argparse.Namespace) -> int:
         path = run.folder.attempt_dir(result.planned.trial, last.attempt) / "events.jsonl"
         events, damages = journal.read_events(path)
         for damage in damages:
-            print(f"warning: {damage}", file=sys.stderr)
+            warn(damage)
         transcripts.append(transcript(events, complete=not damages))
     names = [f"{result.planned.trial[:8]} {result.planned.arm} #{result.planned.repeat}" for _, result in found]
     print(told_diff([result for _, result in found], transcripts, names))
@@ -171,10 +170,15 @@ def history(parsed: argparse.Namespace) -> int:
 
 def _sides(parsed: argparse.Namespace, *, every: bool) -> tuple[list[Side], list[str]]:
     """All arms of the runs that were named, or of the newest one, or of every one."""
-    names = parsed.runs or ([path.name for path in runs(results_folder(parsed))] if every else [])
-    opened = [stored(parsed, name) for name in names or [None]]
-    sides = [run.side(arm) for run in opened for arm in run.folder.manifest.arms]
-    return sides, [line for run in opened for line in run.used_by(run.results)]
+    if every and not parsed.runs:
+        found = of_every_run(parsed, _sides_of)
+    else:
+        found = [_sides_of(stored(parsed, name)) for name in parsed.runs or [None]]
+    return [side for sides, _ in found for side in sides], [line for _, used in found for line in used]
+
+
+def _sides_of(run: Stored) -> tuple[list[Side], tuple[str, ...]]:
+    return [run.side(arm) for arm in run.folder.manifest.arms], run.used_by(run.results)
 
 
 # --- overrides ---------------------------------------------------------------------------------------------------

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from harness.core.errors import UsageError
 from harness.core.plugins import unknown
 from harness.core.runs import Arm, JournalLine
 from harness.core.scores import TrialResult, clause_means, trial_results
 from harness.store import journal, overrides, recover
-from harness.store.layout import RunFolder, locked, resolve_run
+from harness.store.layout import RunFolder, locked, resolve_run, runs
 from harness.store.overrides import Override
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 OK = 0
 NOOP = "reference/noop"
 """Model of the reference agent that does nothing."""
+ReadT = TypeVar("ReadT")
 RESULTS = Path(__file__).resolve().parent.parent / "results"
 
 
@@ -97,14 +98,30 @@ def results_folder(parsed: argparse.Namespace) -> Path:
 
 def stored(parsed: argparse.Namespace, run: str | None) -> Stored:
     """A run by name, the newest without one."""
-    return Stored(resolve_run(results_folder(parsed), run))
+    return Stored(resolve_run(results_folder(parsed), run, warn))
+
+
+def of_every_run(parsed: argparse.Namespace, read: Callable[[Stored], ReadT]) -> list[ReadT]:
+    """What `read` finds in each run, newest last; a run that cannot be read is named, and the others are read."""
+    found = []
+    for path in runs(results_folder(parsed)):
+        try:
+            found.append(read(Stored(RunFolder.open(path))))
+        except UsageError as error:
+            warn(error)
+    return found
+
+
+def warn(damage: object) -> None:
+    """Name what cannot be read, for whoever looks at the rest."""
+    print(f"warning: {damage}", file=sys.stderr)
 
 
 def read_lines(folder: RunFolder) -> list[JournalLine]:
     """The journal with what is damaged told, and with attempts that a killed harness left without a line."""
     found, damages = journal.read(folder.journal)
     for damage in damages:
-        print(f"warning: {damage}", file=sys.stderr)
+        warn(damage)
     return found if locked(folder.root) else [*found, *recover.killed(folder, found)]
 
 

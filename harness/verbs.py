@@ -19,6 +19,7 @@ from harness import compose
 from harness.core.errors import UsageError
 from harness.core.records import Cost
 from harness.core.runs import Arm, JournalLine, PlannedTask, RunManifest
+from harness.gateway.exchange import Patience
 from harness.gateway.prices import SHIPPED
 from harness.load.matrix import ArmChoice, crossed, load_matrix, parse_limits
 from harness.load.prompts import Prompt
@@ -35,7 +36,7 @@ from harness.run.solve import kickoff_digest
 from harness.store import journal, recover
 from harness.store.layout import RunFolder, hold, resolve_run
 from harness.store.log import LOG, RunLog
-from harness.stored import Stored, print_table, read_lines
+from harness.stored import Stored, print_table, read_lines, warn
 
 OK, OFF, BUDGET, INTERRUPTED = 0, 1, 4, 130
 PRICES = "prices.toml"
@@ -99,7 +100,7 @@ def grade(parsed: argparse.Namespace) -> int:
 
 def verify(parsed: argparse.Namespace) -> int:
     """`harness verify`: a stored verdict once more, from the sealed snapshot; no agent, no model, no key."""
-    folder = resolve_run(_results(parsed), parsed.run)
+    folder = resolve_run(_results(parsed), parsed.run, warn)
     planned, stored = again.find(folder, parsed.trial)
     manifest = folder.manifest
     tasks = compose.places(folder, planned.task)
@@ -116,7 +117,7 @@ def show(parsed: argparse.Namespace) -> int:
     """`harness show`."""
     from harness.report.show import show as shown
 
-    print(shown(resolve_run(_results(parsed), parsed.run), parsed.trial, rules=parsed.rules))
+    print(shown(resolve_run(_results(parsed), parsed.run, warn), parsed.trial, rules=parsed.rules))
     return OK
 
 
@@ -301,6 +302,7 @@ def chosen_by(parsed: argparse.Namespace) -> compose.Choice:
         jobs=parsed.jobs,
         budget_usd=parsed.budget,
         prices=parsed.prices,
+        patience=_patience(parsed),
     )
     if matrix is not None:
         _alone(parsed, "model", "prompt", "limits")
@@ -368,12 +370,17 @@ def _pinned(parsed: argparse.Namespace, folder: RunFolder, progress: Progress) -
         prompt=compose.kept_prompt(folder, manifest.arms[0]),
         prices=folder.root / PRICES if (folder.root / PRICES).exists() else None,
         budget_usd=getattr(parsed, "budget", None) or manifest.budget_usd,
+        patience=_patience(parsed),
     )
     prompt, bundles = compose.chosen(choice)
     arms = compose.make_arms(choice, prompt, bundles)
     store = compose.make_store(choice, progress.say)
     tasks = compose.planned_tasks(bundles, store)
     return _Pinned(choice, prompt, bundles, arms, tasks, compose.current(manifest, arms, bundles, store))
+
+
+def _patience(parsed: argparse.Namespace) -> Patience:
+    return getattr(parsed, "patience", None) or Patience()
 
 
 def _results(parsed: argparse.Namespace) -> Path:

@@ -39,6 +39,7 @@ from harness.core.runs import AttemptLine, JournalLine, RunManifest, VerdictLine
 from harness.store.evidence import load_evidence, load_grade, load_grades, save_evidence, save_grade
 from harness.store.journal import EventLog, Journal, read, read_events
 from harness.store.layout import PART, RunFolder, hold, plain, resolve_run, runs, write_atomic
+from harness.store.place import line_of
 
 TRIAL = "00c0ffee00c0ffee"
 
@@ -93,35 +94,98 @@ def test_a_results_folder_that_cannot_be_written_is_the_users_to_mend(tmp_path: 
     assert caught.value.mend
 
 
+PLAN = json.dumps(json.loads(manifest().model_dump_json()), indent=1)
+
+
 @pytest.mark.parametrize(
-    ("content", "expected"),
+    ("content", "expected", "place"),
     [
-        (None, "cannot be read"),
-        ("{}", "damaged: run: Field required"),
-        ("{", "damaged: "),
-        (manifest().model_copy(update={"schema_version": 9}).model_dump_json(), "schema version 9"),
+        (None, "cannot be read", ""),
+        ("{}", "damaged: run: Field required", ":1"),
+        ("{", "damaged: Invalid JSON", ":1"),
+        (manifest().model_dump_json().replace(":1,", ":9,", 1), "schema version 9", ":1"),
+        (PLAN.replace('"schema_version": 1', '"schema_version": 9'), "schema version 9", ":2"),
+        (PLAN.replace('"order_seed": 1', '"order_seed": "one"'), "damaged: order_seed: ", ":5"),
+        (PLAN.replace('"order_seed": 1', '"order_seed": one'), "damaged: Invalid JSON", ":5"),
+        ("\n\n" + PLAN.replace('"run": ', '"ran": '), "damaged: run: Field required", ":3"),
+        (PLAN.replace("run-1", "\ud800"), "damaged: Invalid JSON", ":3"),
     ],
 )
-def test_a_manifest_that_cannot_be_read_is_named(tmp_path: Path, content: str | None, expected: str) -> None:
+def test_a_manifest_that_cannot_be_read_is_named(
+    tmp_path: Path, content: str | None, expected: str, place: str
+) -> None:
     if content is not None:
-        (tmp_path / "run.json").write_text(content)
+        (tmp_path / "run.json").write_bytes(content.encode("utf-8", "surrogatepass"))
     with pytest.raises(UsageError, match=expected) as caught:
         RunFolder.open(tmp_path)
-    assert caught.value.where == str(tmp_path / "run.json")
+    assert caught.value.where == f"{tmp_path / 'run.json'}{place}"
+    assert caught.value.mend
+
+
+NESTED = b"""
+
+{ "a" : [1, {"b": "}\\n{\\"",
+  "c": [ [],
+    {"\\u0064":
+      7}
+  ]}],
+  "e": 10"""
+
+
+@pytest.mark.parametrize(
+    ("place", "line"),
+    [
+        ((), 3),
+        (("a",), 3),
+        (("a", 1, "b"), 3),
+        (("a", 1, "c"), 4),
+        (("a", 1, "c", 0), 4),
+        (("a", 1, "c", 1), 5),
+        (("a", 1, "c", 1, "d"), 6),
+        (("a", 1, "c", 1, "none"), 5),
+        (("a", 1, "c", 9), 4),
+        (("a", 0, "deeper"), 3),
+        (("none",), 3),
+        (("e",), 8),
+        (("e", 4), 8),
+    ],
+)
+@pytest.mark.parametrize("end", [b"}", b"0" * 5000 + b"}"])
+def test_the_line_of_a_place_in_json(place: tuple[str | int, ...], line: int, end: bytes) -> None:
+    assert line_of(NESTED + end, place) == line
 
 
 def test_runs_are_listed_newest_last_and_found_by_name(tmp_path: Path) -> None:
     for run, created in (("a", "2026-03-01T00:00:00Z"), ("b", "2026-01-01T00:00:00Z"), ("c", "2026-02-01T00:00:00Z")):
         RunFolder.create(tmp_path, manifest(run, created))
     (tmp_path / "baselines").mkdir()
-    write_atomic(tmp_path / "broken" / "run.json", b"{")
-    assert [path.name for path in runs(tmp_path)] == ["broken", "b", "c", "a"]
     assert resolve_run(tmp_path, None).manifest.run == "a"
     assert resolve_run(tmp_path, "b").manifest.run == "b"
+    write_atomic(tmp_path / "broken" / "run.json", b"{")
+    assert [path.name for path in runs(tmp_path)] == ["broken", "b", "c", "a"]
     with pytest.raises(UsageError, match="unknown run 'brokem'; did you mean 'broken'"):
         resolve_run(tmp_path, "brokem")
     with pytest.raises(UsageError, match="no run here"):
         resolve_run(tmp_path / "none", None)
+
+
+@pytest.mark.parametrize("damage", ["{", '{"created": "2026-09-01T00:00:00Z"}'])
+def test_the_newest_run_is_the_newest_that_can_be_read_and_no_work_begins_on_it(tmp_path: Path, damage: str) -> None:
+    RunFolder.create(tmp_path, manifest("old", "2026-01-01T00:00:00Z"))
+    RunFolder.create(tmp_path, manifest("new", "2026-02-01T00:00:00Z"))
+    write_atomic(tmp_path / "broken" / "run.json", damage.encode())
+    told: list[UsageError] = []
+    assert resolve_run(tmp_path, None, told.append).manifest.run == "new"
+    assert [error.where for error in told] == [f"{tmp_path / 'broken' / 'run.json'}:1"]
+    with pytest.raises(UsageError, match="damaged") as caught:
+        resolve_run(tmp_path, None)
+    assert caught.value.where == told[0].where
+    assert resolve_run(tmp_path, "old").manifest.run == "old"
+    for name in ("old", "new"):
+        write_atomic(tmp_path / name / "run.json", b"")
+    with pytest.raises(UsageError, match="no run here can be read"):
+        resolve_run(tmp_path, None, told.append)
+    assert len(told) == 4
 
 
 HOLD = """

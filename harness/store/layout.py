@@ -22,7 +22,7 @@ import re
 import shutil
 import tempfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -33,6 +33,7 @@ from harness.core.errors import Cause, Failure, UsageError
 from harness.core.plugins import unknown
 from harness.core.records import SCHEMA_VERSION
 from harness.core.runs import RunManifest
+from harness.store.place import line_of, line_of_first
 
 PART = ".part"
 """Ends the name of a file that is being written."""
@@ -172,21 +173,18 @@ class RunFolder:
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
-        """The run in the folder `path`."""
+        """The run in the folder `path`; `UsageError` names the line of a damaged plan."""
         file = path / "run.json"
         try:
-            manifest = RunManifest.model_validate_json(file.read_bytes())
+            data = file.read_bytes()
         except OSError as error:
             mend = "name the folder of a run"
             raise UsageError(f"cannot be read: {error.strerror}", where=str(file), mend=mend) from error
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            place = ".".join(str(part) for part in first["loc"])
-            mend = "restore it from a copy; the run cannot be read without its plan"
-            raise UsageError(f"damaged: {place}: {first['msg']}", where=str(file), mend=mend) from error
+        manifest = _manifest(file, data)
         if manifest.schema_version != SCHEMA_VERSION:
             message = f"schema version {manifest.schema_version}, this harness reads {SCHEMA_VERSION}"
-            raise UsageError(message, where=str(file), mend="use the harness that made this run")
+            where = f"{file}:{line_of(data, ('schema_version',))}"
+            raise UsageError(message, where=where, mend="use the harness that made this run")
         return cls(path, manifest)
 
     def attempt_dir(self, trial: str, attempt: int) -> Path:
@@ -208,6 +206,17 @@ class RunFolder:
         """Keep every other harness process out while this one writes; the lock ends with its process."""
         with lock(self.root):
             yield
+
+
+def _manifest(file: Path, data: bytes) -> RunManifest:
+    try:
+        return RunManifest.model_validate_json(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        message = f"damaged: {place}: {first['msg']}" if place else f"damaged: {first['msg']}"
+        mend = "restore it from a copy, or name another run: without its plan this one cannot be read"
+        raise UsageError(message, where=f"{file}:{line_of_first(data, error)}", mend=mend) from error
 
 
 @contextmanager
@@ -262,21 +271,43 @@ def _lock_file(folder: Path) -> Path:
 
 def runs(results: Path) -> list[Path]:
     """Folders of the runs below `results`, newest last."""
-    return sorted((path.parent for path in results.glob("*/run.json")), key=lambda path: (_created(path), path.name))
+    return [path for _, path in _dated(results)]
+
+
+def _dated(results: Path) -> list[tuple[str, Path]]:
+    """(when it was made, folder) of the runs below `results`, newest last; those that do not say when come first."""
+    return sorted((_created(path.parent), path.parent) for path in results.glob("*/run.json"))
 
 
 def _created(root: Path) -> str:
     try:
         return str(json.loads((root / "run.json").read_bytes())["created"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return ""
 
 
-def resolve_run(results: Path, name: str | None) -> RunFolder:
-    """The run of that name, the newest without one."""
+def resolve_run(results: Path, name: str | None, passed_over: Callable[[UsageError], None] | None = None) -> RunFolder:
+    """The run of that name, the newest without one.
+
+    A damaged run may be the newest: without a name it is told to `passed_over` and the newest of the others is taken.
+    Where nobody listens it ends the command, for work on a run that was not meant costs money.
+    """
     found = {path.name: path for path in runs(results)}
     if not found:
         raise UsageError("no run here", where=str(results), mend="start one, or name another results folder")
     if name is not None and name not in found:
         raise UsageError(unknown("run", name, found), where=str(results))
-    return RunFolder.open(found[name] if name is not None else list(found.values())[-1])
+    return RunFolder.open(found[name]) if name is not None else _newest(results, passed_over)
+
+
+def _newest(results: Path, passed_over: Callable[[UsageError], None] | None) -> RunFolder:
+    dated = _dated(results)
+    undated = [path for date, path in dated if not date]
+    for path in (*undated, *(path for date, path in reversed(dated) if date)):
+        try:
+            return RunFolder.open(path)
+        except UsageError as error:
+            if passed_over is None:
+                raise
+            passed_over(error)
+    raise UsageError("no run here can be read", where=str(results), mend="restore the plan of one from a copy")
