@@ -6,23 +6,27 @@ a check that nobody asked for. There is no pass by absence.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import JsonValue
 
+from graders.testkit.problems import Problem
+from graders.testkit.strictjson import NotStrictJson, loads
 from harness.core.errors import Cause, Failure
 
 PYTEST_STATUSES = frozenset({0, 1})
-FIELDS = {
-    "collected": {"tests"},
-    "ready": {"ready", "seen"},
-    "served": {"status", "body"},
-    "test": {"id", "outcome", "reason", "message"},
-    "ask": {"number", "what", "about"},
-    "done": {"status"},
+SKIPPED = "skipped"
+REASONS = {"pass": {""}, "fail": {"assertion", "error", SKIPPED, *get_args(Problem)}}
+"""Outcome -> why it may be so."""
+FIELDS: dict[str, dict[str, type]] = {
+    "collected": {"tests": list},
+    "ready": {"ready": bool, "seen": str},
+    "served": {"status": int, "body": str},
+    "test": {"id": str, "outcome": str, "reason": str, "message": str},
+    "ask": {"number": int, "what": str, "about": dict},
+    "done": {"status": int},
 }
 
 
@@ -71,6 +75,7 @@ class Records:
     def take(self, line: bytes) -> Request | None:
         """Keep a record; a request to act on is returned. `Failure(GRADER)` for what is no record of this run."""
         self._lines += 1
+        _require(not self._kept or self._kept[-1]["type"] != "done", "a record after the end")
         record = _record(self._lines, line, self._nonce)
         if record["type"] != "ask":
             self._kept.append(record)
@@ -78,8 +83,7 @@ class Records:
             return None
         self._asked += 1
         _require(record["number"] == self._asked, f"judge record {self._lines} is not request {self._asked}")
-        _require(isinstance(record["about"], dict), f"judge record {self._lines} is malformed")
-        return Request(self._asked, str(record["what"]), record["about"])
+        return Request(self._asked, record["what"], record["about"])
 
     def judged(self, manifest: frozenset[str], status: int | None, *, stopped: bool = False) -> Judged:
         """The whole run; `status` is the judge's own exit status. `Failure(GRADER)` for any disagreement.
@@ -96,9 +100,9 @@ class Records:
         )
         cases = [str(name) for name in records[0]["tests"]]
         _require({_check(name) for name in cases} == manifest, "the collected checks are not those of the task")
-        if records[1]["ready"] is not True:
+        if not records[1]["ready"]:
             _require(len(records) == 3 and status == 0, "records after an app that was not ready")
-            return Judged(False, str(records[1]["seen"]), {})
+            return Judged(False, records[1]["seen"], {})
         _require(kinds.count("served") == 1 and kinds[2] == "served", "no single `served` record after `ready`")
         tests = records[3:-1]
         _require(all(record["type"] == "test" for record in tests), "a record of a kind that has no place here")
@@ -108,7 +112,7 @@ class Records:
         answers = _answers(tests, cases)
         _require((status == 0) == all(answer.passed for answer in answers.values()), "exit status and records disagree")
         served = records[2]
-        return Judged(True, str(records[1]["seen"]), answers, served["body"] if served["status"] == 200 else None)
+        return Judged(True, records[1]["seen"], answers, served["body"] if served["status"] == 200 else None)
 
 
 def read_records(lines: Iterable[bytes], nonce: str, manifest: frozenset[str], status: int | None) -> Judged:
@@ -121,27 +125,39 @@ def read_records(lines: Iterable[bytes], nonce: str, manifest: frozenset[str], s
 
 def _record(number: int, line: bytes, nonce: str) -> dict[str, Any]:
     try:
-        record = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise Failure(Cause.GRADER, f"judge record {number} is not JSON") from error
+        record = loads(line)
+    except NotStrictJson as error:
+        raise Failure(Cause.GRADER, f"result channel: judge record {number} is not JSON: {error}") from error
     _require(isinstance(record, dict) and record.get("nonce") == nonce, f"judge record {number} has no valid nonce")
-    fields = FIELDS.get(str(record.get("type")))
-    _require(fields is not None and record.keys() == fields | {"type", "nonce"}, f"judge record {number} is malformed")
+    kind = str(record.get("type"))
+    fields = FIELDS.get(kind, {})
+    whole = record.keys() == fields.keys() | {"type", "nonce"} and kind in FIELDS
+    # An exact type: True would pass for a number, and there is nothing to convert.
+    _require(
+        whole and all(type(record[name]) is of for name, of in fields.items()), f"judge record {number} is malformed"
+    )
     assert isinstance(record, dict)
     return record
 
 
 def _answers(tests: list[dict[str, Any]], cases: list[str]) -> dict[str, Answer]:
     """One answer a check: its parametrised cases must all pass, the first that failed gives the reason."""
-    _require(sorted(str(record["id"]) for record in tests) == sorted(cases), "not exactly one record for each check")
+    _require(sorted(record["id"] for record in tests) == sorted(cases), "not exactly one record for each check")
     answers: dict[str, Answer] = {}
     for record in tests:
         check = _check(record["id"])
-        passed = record["outcome"] == "pass"
+        outcome, reason = record["outcome"], record["reason"]
+        _require(reason in REASONS.get(outcome, ()), f"{check} ended as {outcome} ({reason}), which is no answer")
+        _require(reason != SKIPPED, f"{check} skips or expects to fail, which says nothing about the delivery")
         known = answers.get(check)
-        if known is None or (known.passed and not passed):
-            answers[check] = Answer(passed, str(record["reason"]), str(record["message"]))
+        if known is None or (known.passed and outcome != "pass"):
+            answers[check] = Answer(outcome == "pass", reason, _text(record["message"]))
     return answers
+
+
+def _text(message: str) -> str:
+    """The message as text that can be kept: half a surrogate pair, which an app may send, is none."""
+    return message.encode("utf-8", "replace").decode()
 
 
 def _check(case: str) -> str:

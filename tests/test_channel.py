@@ -19,7 +19,12 @@ COLLECTED = {"type": "collected", "tests": ["test_a.py::test_one", "test_a.py::t
 
 
 def record(name: str, outcome: str = "pass") -> dict[str, object]:
-    return {"type": "test", "id": name, "outcome": outcome, "reason": "", "message": ""}
+    reason = "assertion" if outcome == "fail" else ""
+    return {"type": "test", "id": name, "outcome": outcome, "reason": reason, "message": ""}
+
+
+def failed(of: dict[str, object], reason: str) -> dict[str, object]:
+    return {**of, "outcome": "fail", "reason": reason}
 
 
 ONE, TWO_1, TWO_2 = (record(name) for name in COLLECTED["tests"])
@@ -85,6 +90,20 @@ def test_an_app_that_is_not_ready_is_an_answer() -> None:
         ("a field too few", [*HEAD, {"type": "test", "id": ONE["id"], "outcome": "pass"}, TWO_1, TWO_2, DONE], 0),
         ("not ready, but the judge crashed", [*NOT_READY[:2], {"type": "done", "status": 139}], 139),
         ("not ready, and no end", NOT_READY[:2], 0),
+        ("an outcome that there is not", [*GOOD[:5], record(TWO_2["id"], "maybe"), {"type": "done", "status": 1}], 1),
+        ("an outcome of pytest's", [*GOOD[:5], record(TWO_2["id"], "xfailed"), {"type": "done", "status": 1}], 1),
+        ("a case that was skipped", [*GOOD[:5], failed(TWO_2, "skipped"), {"type": "done", "status": 0}], 0),
+        ("a case that was skipped, and a 1", [*GOOD[:5], failed(TWO_2, "skipped"), {"type": "done", "status": 1}], 1),
+        ("a reason that there is not", [*GOOD[:5], failed(TWO_2, "bad luck"), {"type": "done", "status": 1}], 1),
+        ("a failure without a reason", [*GOOD[:5], failed(TWO_2, ""), {"type": "done", "status": 1}], 1),
+        ("a pass with a reason", [*GOOD[:5], {**TWO_2, "reason": "assertion"}, DONE], 0),
+        ("an outcome that is no text", [*GOOD[:5], {**TWO_2, "outcome": True}, DONE], 0),
+        ("a name that is no text", [*GOOD[:5], {**TWO_2, "id": 7}, DONE], 0),
+        ("an exit status that is a truth", [*GOOD[:6], {"type": "done", "status": False}], 0),
+        ("an exit status that is no number", [*GOOD[:6], {"type": "done", "status": float("nan")}], 0),
+        ("a number that is none", [COLLECTED, READY, {**SERVED, "status": float("nan")}, *GOOD[3:]], 0),
+        ("a record after the end", [*GOOD, ONE], 0),
+        ("a request after the end", [*GOOD, {"type": "ask", "number": 1, "what": "log", "about": {}}], 0),
     ],
 )
 def test_every_other_run_is_refused(name: str, records: list[dict[str, object]], status: int | None) -> None:
@@ -94,11 +113,37 @@ def test_every_other_run_is_refused(name: str, records: list[dict[str, object]],
 
 
 @pytest.mark.parametrize(
-    "bad", [b"", b"not json", b"[" * 100_000, b"[]", b"null", b'{"type":"done","status":0}', b"\xff\xfe"]
+    "bad",
+    [
+        b"",
+        b"not json",
+        b"[" * 100_000,
+        b"[]",
+        b"null",
+        b"NaN",
+        b'{"type":"done","status":0}',
+        b'{"type":"ready","ready":true,"seen":"200","nonce":null}',
+        b"\xff\xfe",
+        b'{"type":"ask","number":1,"what":"log","about":{"x":Infinity},"nonce":"' + NONCE.encode() + b'"}',
+        b'{"type":"test","nonce":"x","nonce":"'
+        + NONCE.encode()
+        + b'","id":"a","outcome":"pass","reason":"","message":""}',
+        lines([{**ONE, "message": "x" * 2_000_000}])[0][: 1024 * 1024],
+    ],
+    ids=range(12),
 )
 def test_a_line_that_is_no_record_is_refused(bad: bytes) -> None:
-    with pytest.raises(Failure):
+    """A line of more than a mebibyte comes cut, so a record that is too large is none."""
+    with pytest.raises(Failure) as caught:
         read_records([*lines(GOOD)[:-1], bad, lines(GOOD)[-1]], NONCE, MANIFEST, 0)
+    assert caught.value.cause is Cause.GRADER
+    assert "record 7" in caught.value.message
+
+
+def test_half_a_character_of_the_apps_does_not_break_the_verdict() -> None:
+    broken = {**failed(ONE, "assertion"), "message": "said \ud800"}
+    judged = read_records(lines([*HEAD, broken, TWO_1, TWO_2, {"type": "done", "status": 1}]), NONCE, MANIFEST, 1)
+    assert judged.answers["test_a.py::test_one"].message == "said ?"
 
 
 def ask(number: int, what: str = "log", about: object = None) -> dict[str, object]:
