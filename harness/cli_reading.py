@@ -77,6 +77,8 @@ def _nightly(verbs: Verbs[argparse.ArgumentParser]) -> None:
     nightly.add_argument("--sandbox", default="auto", help="auto, docker or bubblewrap")
     nightly.add_argument("--jobs", type=int, default=2, help="trials at once (default: 2)")
     nightly.add_argument("--format", default="grid", choices=("grid", "markdown", "json"), help="default: grid")
+    # A night is an ordinary run: its flags are read by the parser of `harness run`.
+    nightly.set_defaults(run_parser=verbs.choices["run"])
     _done(nightly, "nightly", "harness.nightly")
 
 
