@@ -17,7 +17,6 @@ from chaos.world import build
 from conftest import ROOT
 from test_compare import compared, harness
 
-
 TASKS, REPEATS = ("right", "wrong", "refuses"), 2
 """Tasks of the tiny world; they differ in their sprint alone."""
 MATRIX = """repeats = {repeats}
