@@ -41,6 +41,10 @@ with_daemon = [
     pytest.mark.sandbox,
     pytest.mark.skipif("docker" not in KINDS, reason="no Docker daemon answers at DOCKER_HOST"),
 ]
+at_a_socket = pytest.mark.skipif(
+    not os.environ.get("DOCKER_HOST", "").startswith("unix://"),
+    reason="the daemon is not reached by a socket of this machine",
+)
 MB = 1_000_000
 
 
@@ -294,10 +298,8 @@ class _Pass(socketserver.BaseRequestHandler):
 
 
 @pytest.mark.sandbox
-@pytest.mark.skipif(
-    "docker" not in KINDS or not os.environ.get("DOCKER_HOST", "").startswith("unix://"),
-    reason="no Docker daemon answers at a socket",
-)
+@pytest.mark.skipif("docker" not in KINDS, reason="no Docker daemon answers at DOCKER_HOST")
+@at_a_socket
 def test_a_daemon_that_dies_makes_the_attempt_fail_and_stops_nobody(
     store: Store, toolchain: str, tmp_path: Path
 ) -> None:

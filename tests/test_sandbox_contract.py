@@ -22,12 +22,12 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from conftest import INSIDE_UID, OWN_PROCESSES, ROOT, Open, answer, on_host, python, shell
+from conftest import INSIDE_UID, KINDS, OWN_PROCESSES, ROOT, Open, answer, on_host, python, shell
 
 from harness.core.deadline import Deadline
 from harness.core.errors import Cause, Failure, LimitReached, UsageError
@@ -718,24 +718,27 @@ def test_a_file_s_size_is_limited(shared: Sandbox) -> None:
     assert shell(shared, "truncate -s 3G /workspace/x").exit_code != 0
 
 
-@pytest.fixture(params=["grouped", "watched"])
-def bounded(request: pytest.FixtureRequest, fresh: Open, store: Store, toolchain: str) -> Iterator[Sandbox]:
-    """A sandbox with little memory, kept by the kernel and by the runner."""
-    spec = {"memory_bytes": 150 * MB, "disk_bytes": 400 * MB}
-    if request.param == "grouped":
-        if GROUPED is None:
-            pytest.skip("this user may make no control group; memory is watched")
-        yield fresh(**spec)
-        return
-    provider = Bubblewrap(store, Groups(Path("/nonexistent")))
-    with SandboxLab(provider, None).sandbox(SandboxSpec(role="judge", toolchain=toolchain, **spec)) as box:  # type: ignore[arg-type]
+BOUNDED = {kind: kind for kind in KINDS if kind != "bubblewrap" or GROUPED is not None} | {"watched": "bubblewrap"}
+"""Way to keep the memory -> kind of sandbox: by the kernel, where it gives control groups, and by the runner."""
+
+
+@pytest.fixture(params=sorted(BOUNDED))
+def bounded(
+    request: pytest.FixtureRequest, labs: Callable[[str], SandboxLab], store: Store, toolchain: str
+) -> Iterator[Sandbox]:
+    """A sandbox with little memory."""
+    lab = labs(BOUNDED[request.param])
+    if request.param == "watched":
+        lab = SandboxLab(Bubblewrap(store, Groups(Path("/nonexistent"))), lab.made)
+    spec = SandboxSpec(role="judge", toolchain=toolchain, memory_bytes=150 * MB, disk_bytes=400 * MB)
+    with lab.sandbox(spec) as box:
         yield box
 
 
 def test_what_limits_a_sandbox_is_told(bounded: Sandbox, request: pytest.FixtureRequest) -> None:
     kept = bounded.limits_applied  # type: ignore[attr-defined]
     assert kept["disk"] == "tmpfs"
-    grouped = request.node.callspec.params["bounded"] == "grouped"
+    grouped = request.node.callspec.params["bounded"] != "watched"
     assert kept["memory"].startswith("cgroup") if grouped else kept["memory"] == "watched"
     assert kept["processes"].startswith("cgroup" if grouped else "rlimit")
 
@@ -870,15 +873,13 @@ class Framed(Bubblewrap):
     hands_over = False
 
 
-@pytest.fixture(scope="module", params=["as it is", "framed"])
+@pytest.fixture(scope="module", params=[*sorted(KINDS), "framed"])
 def pair(
-    lab: SandboxLab, toolchain: str, store: Store, request: pytest.FixtureRequest
+    labs: Callable[[str], SandboxLab], toolchain: str, store: Store, request: pytest.FixtureRequest
 ) -> Iterator[tuple[Sandbox, Sandbox]]:
     """(client, server): an echo server behind port 7000 of the client, nothing behind 7001, a unix socket at 7002."""
-    if request.param == "framed":
-        if lab.provider.kind != "bubblewrap":
-            pytest.skip("it relays frames as it is")
-        lab = SandboxLab(Framed(store), lab.made)
+    framed = request.param == "framed"
+    lab = SandboxLab(Framed(store), labs("bubblewrap").made) if framed else labs(request.param)
     with lab.sandbox(SandboxSpec(role="judge", toolchain=toolchain)) as server:
         relays = {
             7000: lambda: (server, Address(port=7000)),
@@ -1016,6 +1017,7 @@ print(said, more)
     assert answer(client, code) == "b'last words' b''"
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root looks at another user's files")
 def test_connections_that_ended_leave_nothing_open_in_either_runner(pair: tuple[Sandbox, Sandbox]) -> None:
     runners = [runner_of(box) for box in pair]
     code = """
@@ -1031,10 +1033,8 @@ for _ in range(100):
 
 def runner_of(box: Sandbox) -> int:
     """Process 1 as this machine numbers it."""
-    pid = getattr(box._body, "_pid", None)  # type: ignore[attr-defined]
-    if pid is None or os.geteuid() != 0:
-        pytest.skip("this runner's files cannot be looked at from here")
-    return int(pid)
+    body = box._body  # type: ignore[attr-defined]
+    return int(body._pid if box.kind == "bubblewrap" else body._state()["Pid"])
 
 
 def open_in(pid: int) -> int:
