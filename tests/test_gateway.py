@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -9,7 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import anthropic
 import httpx2
@@ -19,9 +20,11 @@ from pydantic import JsonValue
 from harness.core.deadline import Deadline
 from harness.core.errors import Cause, UsageError
 from harness.core.records import Limits, Usage
+from harness.core.transcript import EventKind
 from harness.gateway import Admission, Gateway, Patience, PriceTable, Upstream
 from harness.gateway.meter import input_estimate
 from harness.gateway.record import Recorder
+from harness.store.journal import EventLog
 
 MODEL = "claude-haiku-5-5"
 KEY = "sk-canary-4f1d9b"
@@ -286,6 +289,7 @@ def bench(upstream: ScriptedUpstream, gateways: Callable[[Patience], Gateway]) -
         seconds: float = 60.0,
         patience: Patience = FAST,
         exchanges: Path | None = None,
+        record: Callable[[str, Mapping[str, JsonValue]], None] | None = None,
     ) -> Bench:
         events: list[tuple[str, Mapping[str, JsonValue]]] = []
         deadline = Deadline(seconds)
@@ -295,7 +299,7 @@ def bench(upstream: ScriptedUpstream, gateways: Callable[[Patience], Gateway]) -
             model=model,
             limits=limits or Limits(),
             deadline=deadline,
-            record=lambda kind, data: events.append((kind, data)),
+            record=record or (lambda kind, data: events.append((kind, data))),
             exchanges=exchanges,
         )
         return Bench(door, upstream, admission, deadline, events)
@@ -1006,6 +1010,32 @@ def test_money_is_on_record_before_a_turn_begins(bench: Callable[..., Bench]) ->
     assert (first["lost"]["turns"], second["lost"]["turns"]) == (0, 1)
     assert second["lost"] == one.exchange["lost"]
     assert first["request_sha256"] == one.exchange["request_sha256"]
+
+
+def test_money_is_on_the_disk_before_the_upstream_hears_of_the_turn(
+    bench: Callable[..., Bench], tmp_path: Path
+) -> None:
+    """A power cut during any turn leaves its reservation, and what every turn before it lost."""
+    path = tmp_path / "events.jsonl"
+    synced: list[tuple[float, bytes]] = []
+
+    def sync(descriptor: int) -> None:
+        time.sleep(0.05)  # A slow disk.
+        os.fsync(descriptor)
+        synced.append((time.monotonic(), path.read_bytes()))
+
+    with EventLog(path, sync) as log:
+        one = bench(record=lambda kind, data: log.append(cast(EventKind, kind), data))
+        one.upstream.script = [Turn(cut_after=3), Turn()]
+        one.stream()
+        one.create()
+        whole = path.read_bytes().splitlines()
+        for n, lost, seen in zip((1, 1, 2), (0, 1, 0), one.upstream.seen, strict=True):
+            on_disk = [json.loads(line) for line in [found for at, found in synced if at < seen.at][-1].splitlines()]
+            assert on_disk[-1]["kind"] == "reserve"
+            assert (on_disk[-1]["data"]["n"], on_disk[-1]["data"]["lost"]["turns"]) == (n, lost)
+        kinds = [json.loads(line)["kind"] for line in whole]
+        assert len([found for _, found in synced if found]) == kinds.count("reserve") == 3 < len(kinds)
 
 
 def test_what_a_broken_turn_may_have_cost_stays_set_aside_for_the_run(bench: Callable[..., Bench]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -36,6 +37,7 @@ from harness.core.records import (
     Witness,
 )
 from harness.core.runs import AttemptLine, JournalLine, RunManifest, VerdictLine
+from harness.core.transcript import EventKind
 from harness.store.evidence import load_evidence, load_grade, load_grades, save_evidence, save_grade
 from harness.store.journal import EventLog, Journal, read, read_events
 from harness.store.layout import PART, RunFolder, hold, plain, resolve_run, runs, write_atomic
@@ -216,6 +218,47 @@ def test_attempts_are_numbered_past_every_folder_that_is_there(folder: RunFolder
     folder.attempt_dir(TRIAL, 10).mkdir(parents=True)
     folder.attempt_dir(TRIAL, 9).mkdir(parents=True)
     assert folder.next_attempt(TRIAL) == 11
+
+
+class Disk:
+    """Keeps what was brought to the disk, in order: the path of the descriptor, and what could be seen then."""
+
+    def __init__(self, watched: Path) -> None:
+        self.synced: list[tuple[Path, bool | bytes]] = []
+        self._watched = watched
+
+    def __call__(self, descriptor: int) -> None:
+        os.fsync(descriptor)
+        path = Path(f"/proc/self/fd/{descriptor}").readlink()
+        self.synced.append((path, path.read_bytes() if path.is_file() else self._watched.exists()))
+
+
+def test_a_file_is_on_the_disk_before_its_name_and_the_name_before_anybody_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "trials" / "t" / "evidence.json"
+    disk = Disk(path)
+    write_atomic(path, b"whole", disk)
+    above, around, file, name = disk.synced
+    assert (above, around) == ((tmp_path, False), (tmp_path / "trials", False))
+    assert (file[0].suffix, file[1]) == (PART, b"whole")
+    assert name == (path.parent, True)
+    write_atomic(path, b"again", disk)
+    assert [place for place, _ in disk.synced[5:]] == [path.parent]
+
+
+def test_reserved_money_is_on_the_disk_and_other_events_wait_for_it(tmp_path: Path) -> None:
+    path = tmp_path / "t" / "1" / "events.jsonl"
+    disk = Disk(path)
+    with EventLog(path, disk) as log:
+        assert [place for place, _ in disk.synced] == [tmp_path, tmp_path / "t", path.parent]
+        assert disk.synced[-1][1], "the file's name is on the disk"
+        kinds: tuple[EventKind, ...] = ("kickoff", "reserve", "wait", "exchange", "assistant", "tool_result", "note")
+        for kind in kinds:
+            log.append(kind, {})
+        (place, found), *more = disk.synced[3:]
+        assert (place, more) == (path, [])
+        assert isinstance(found, bytes)
+        assert [json.loads(line)["kind"] for line in found.splitlines()] == ["kickoff", "reserve"]
+    assert len(disk.synced) == 5
 
 
 @given(data=st.binary(max_size=2000))

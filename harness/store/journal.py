@@ -28,7 +28,7 @@ from harness.core.records import SCHEMA_VERSION
 from harness.core.runs import AttemptLine, JournalLine, VerdictLine
 from harness.core.transcript import Event, EventKind
 from harness.store import index
-from harness.store.layout import json_bytes, write_all, write_atomic, writing
+from harness.store.layout import Sync, json_bytes, make_folder, sync_folder, write_all, write_atomic, writing
 from harness.store.log import LOG, RunLog
 
 _LINES: TypeAdapter[JournalLine] = TypeAdapter(Annotated[JournalLine, Field(discriminator="type")])
@@ -39,6 +39,8 @@ PIECE = 20_000
 """Lines of a piece of an index."""
 WORTH_AN_INDEX = 1_000_000
 """Bytes; fewer are read sooner than an index of them is written."""
+DURABLE: frozenset[EventKind] = frozenset({"reserve"})
+"""Kinds of events that are on the disk before their writer goes on: money that a call may cost, before it is called."""
 LineT = TypeVar("LineT", bound=Event | AttemptLine | VerdictLine)
 
 
@@ -63,6 +65,7 @@ class Journal:
             _mend_tail(path)
         self._path = path
         self._file = path.open("ab", buffering=0)
+        sync_folder(path.parent)
 
     def append(self, line: JournalLine) -> None:
         """Write one line; when this returns it survives a power cut."""
@@ -179,28 +182,32 @@ def _whole(data: bytes) -> bytes:
 class EventLog:
     """The one writer of an attempt's `events.jsonl`; threads may share it. `at` counts from its making."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, sync: Sync = os.fsync) -> None:
         with writing(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent, sync)
             self._file = path.open("xb", buffering=0)
+            sync_folder(path.parent, sync)
         self._path = path
+        self._sync = sync
         self._lock = threading.Lock()
         self._start = time.monotonic()
         self._seq = 0
 
     def append(self, kind: EventKind, data: Mapping[str, JsonValue]) -> None:
-        """Write one event; it survives the death of this process."""
+        """Write one event; it survives the death of this process, and a power cut where its kind is `DURABLE`."""
         with self._lock, writing(self._path):
             self._seq += 1
             at = round(time.monotonic() - self._start, 6)
             event = {"schema_version": SCHEMA_VERSION, "seq": self._seq, "at": at, "kind": kind, "data": data}
             write_all(self._file.fileno(), json_bytes(event) + b"\n")
+            if kind in DURABLE:
+                self._sync(self._file.fileno())
 
     def close(self) -> None:
         """Bring the events to the disk and end the log; may be called again."""
         with self._lock, writing(self._path):
             if not self._file.closed:
-                os.fsync(self._file.fileno())
+                self._sync(self._file.fileno())
                 self._file.close()
 
     def __enter__(self) -> Self:

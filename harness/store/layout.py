@@ -41,23 +41,43 @@ FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
 """Errors of a place that takes no more, whoever writes to it."""
 DEEPEST = 60
 """Values nested deeper are stored as a mark: pydantic refuses to read them back, and only an agent writes such."""
+Sync = Callable[[int], None]
+"""Brings what was written to a descriptor to the disk."""
 BLOB_NAME = re.compile(r"[0-9a-f]{64}")
 
 
-def write_atomic(path: Path, data: bytes) -> None:
-    """Put `data` at `path`, whole or not at all; folders are made as needed."""
+def write_atomic(path: Path, data: bytes, sync: Sync = os.fsync) -> None:
+    """Put `data` at `path`, whole or not at all; folders are made as needed. What returned survives a power cut."""
     with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent, sync)
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", suffix=PART, buffering=0, delete=False) as file:
             part = Path(file.name)
             try:
                 write_all(file.fileno(), data)
-                os.fsync(file.fileno())
+                sync(file.fileno())
                 part.chmod(0o644)
                 part.replace(path)
+                sync_folder(path.parent, sync)
             except BaseException:
                 part.unlink(missing_ok=True)
                 raise
+
+
+def make_folder(path: Path, sync: Sync = os.fsync) -> None:
+    """Make a folder where there is none, and those around it; each survives a power cut."""
+    if not path.is_dir():
+        make_folder(path.parent, sync)
+        path.mkdir(exist_ok=True)
+        sync_folder(path.parent, sync)
+
+
+def sync_folder(path: Path, sync: Sync = os.fsync) -> None:
+    """Bring the names in a folder to the disk: a file that was synced itself may still be lost with its name."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        sync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def write_all(descriptor: int, data: bytes) -> None:
@@ -166,6 +186,7 @@ class RunFolder:
             part.mkdir(parents=True)
             _fill(part, {**(beside or {}), "run.json": json_bytes(manifest) + b"\n"})
             part.rename(root)
+            sync_folder(results)
         except OSError as error:
             mend = "make the results folder writable, or name another one"
             raise UsageError(f"cannot be written: {error.strerror}", where=str(root), mend=mend) from error
