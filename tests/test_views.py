@@ -58,8 +58,8 @@ def test_reliability_draws_from_valid_trials_only(tmp_path: Path) -> None:
 # --- money -------------------------------------------------------------------------------------------------------
 
 TRIALS = 50
-WORTH = {"a": (30, 1.0), "b": (35, 2.0), "c": (34, 3.0), "d": (40, 8.0), "e": (30, 0.9)}
-"""Arm -> of fifty trials accepted, USD a trial."""
+WORTH = {"a": (30, 1.0), "b": (35, 2.0), "c": (34, 3.0), "d": (40, 8.0), "e": (30, 0.9), "f": (25, 0.9)}
+"""Arm -> of fifty trials accepted, USD a trial; f costs what e costs and is worse."""
 
 
 def paying(results: Path, *, retried: str = "") -> None:
@@ -85,7 +85,7 @@ def priced(line: JournalLine, usd: float) -> JournalLine:
 def test_the_front_is_that_of_the_vector(tmp_path: Path) -> None:
     paying(tmp_path)
     found = rows(tmp_path, "front")
-    assert [row["arm"] for row in found] == ["r1:e", "r1:a", "r1:b", "r1:c", "r1:d"]
+    assert [row["arm"] for row in found] == ["r1:e", "r1:f", "r1:a", "r1:b", "r1:c", "r1:d"]
     assert {row["arm"]: row["USD a trial"] for row in found} == pytest.approx(
         {f"r1:{name}": usd for name, (_, usd) in WORTH.items()}
     )
