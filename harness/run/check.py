@@ -91,7 +91,8 @@ def prove(
     results = _results(folder)
     grades = {arm: load_grades(folder, r.planned.trial, r.attempt.attempt) for arm, r in results.items() if r.attempt}
     outcomes = {arm: _outcomes(given) for arm, given in grades.items()}
-    first = next((outcomes[arm] for arm in results if arm.startswith("reference:")), {})
+    judged = [arm for arm, result in results.items() if result.validity.valid and arm.startswith("reference:")]
+    first = outcomes[judged[0]] if judged else {}
     lines = [
         _line(arm, result, outcomes.get(arm, {}), grades.get(arm, {}), first, flaws) for arm, result in results.items()
     ]
