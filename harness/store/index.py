@@ -12,7 +12,7 @@ differ on every line and are columns of their own, number by number.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from types import GenericAlias
@@ -200,14 +200,22 @@ def _adapter(kind: Any) -> TypeAdapter[list[object]]:
 
 
 def _records(cls: type[RecordT], columns: list[Iterable[object]]) -> Iterator[RecordT]:
-    names = list(cls.model_fields)
-    given = set(names)
+    given = set(cls.model_fields)
     new, put = cls.__new__, object.__setattr__
-    for values in zip(*columns, strict=True):
+    for values in map(_by_name(cls), *columns):
         # The values were validated by column; `model_construct` would take ten times as long for each line.
         record = new(cls)
-        put(record, "__dict__", dict(zip(names, values, strict=True)))
+        put(record, "__dict__", values)
         put(record, "__pydantic_fields_set__", given)
         put(record, "__pydantic_extra__", None)
         put(record, "__pydantic_private__", None)
         yield record
+
+
+@cache
+def _by_name(cls: type[Record]) -> Callable[..., dict[str, object]]:
+    """Makes the fields of a record out of their values; compiled, as a named tuple is: half the time of a `zip`."""
+    names = list(cls.model_fields)
+    fields = ", ".join(f"{name!r}: {name}" for name in names)
+    made: Callable[..., dict[str, object]] = eval(f"lambda {', '.join(names)}: {{{fields}}}")  # noqa: S307 - our names
+    return made
