@@ -264,7 +264,7 @@ def make_lab(choice: Choice, store: Store, toolchain: str, say: Say = lambda _: 
         choice.sandbox, store, toolchains, choice.environ, say, run=choice.name or "", runtime=choice.runtime
     )
     limits = prove(provider, toolchain)
-    return SandboxLab(provider, Services(provider, store, toolchain), limits)
+    return SandboxLab(provider, Services(provider, store, toolchain), limits, base=provider.base())
 
 
 def manifest(
@@ -279,6 +279,7 @@ def manifest(
         order_seed=choice.seed,
         sandbox=lab.provider.kind,
         runtime=choice.runtime,
+        base=lab.base,
         limits_applied=lab.limits_applied,
         budget_usd=choice.budget_usd,
         price_date=PriceTable.load(choice.prices).date,

@@ -127,6 +127,10 @@ def test_holm_covers_all_rules(tmp_path: Path) -> None:
 # --- what differs ------------------------------------------------------------------------------------------------
 
 
+KEPT = {"memory": "watched", "cpu": "cgroup v2"}
+REBUILT = [task.model_copy(update={"toolchain_digest": "v" * 64}) for task in tasks(8)]
+
+
 def two_runs(tmp_path: Path, **second: object) -> None:
     run_of(tmp_path, {"a": passes(A, 3)}, run="one")
     run_of(tmp_path, {"a": passes(B, 3)}, run="two", **second)
@@ -136,6 +140,10 @@ def two_runs(tmp_path: Path, **second: object) -> None:
     ("second", "said"),
     [
         ({"settings": {"sandbox": "docker"}}, "sandbox: bubblewrap against docker"),
+        ({"settings": {"runtime": "runsc"}}, "sandbox: bubblewrap against bubblewrap runsc"),
+        ({"settings": {"base": "sha256:" + "b" * 64}}, "sandbox's base: none against bbbbbbbbbbbb"),
+        ({"settings": {"limits_applied": KEPT}}, "sandbox's limits: none against cpu by cgroup v2, memory by watched"),
+        ({"planned": REBUILT}, "sandbox's toolchain of task-07: wwwwwwwwwwww against vvvvvvvvvvvv"),
         ({"settings": {"kickoff_digest": "x" * 64}}, "kick-off"),
         ({"planned": tasks(8, version="2")}, "task task-00"),
         ({"graders": {**GRADERS, "rule_violations": "h" * 64}}, "graders and rulebook"),

@@ -58,6 +58,8 @@ class RunManifest(Record):
     """Kind of sandbox that the run uses; never changed on the way."""
     runtime: str = ""
     """Runtime of its containers, where another than the engine's own was asked for (`runsc` is gVisor)."""
+    base: str = ""
+    """Id, by content, of the image that its containers are built on; empty where they are not containers."""
     limits_applied: Mapping[str, str] = {}
     """Limit of a sandbox -> how this machine keeps it (`cgroup v1`, `rlimit`, `watched`, ...)."""
     attempts: int = 2

@@ -218,7 +218,9 @@ def conditions(side: Side) -> dict[str, str]:
     manifest = side.manifest
     found = {
         "sandbox": f"{manifest.sandbox} {manifest.runtime}".rstrip(),
-        "sandbox's limits": ", ".join(f"{name} by {how}" for name, how in sorted(manifest.limits_applied.items())),
+        "sandbox's base": manifest.base.removeprefix("sha256:")[:SHORT] or "none",
+        "sandbox's limits": ", ".join(f"{name} by {how}" for name, how in sorted(manifest.limits_applied.items()))
+        or "none",
         "kick-off message": manifest.kickoff_digest[:SHORT],
         "graders and rulebook": ", ".join(sorted(_graders(side))) or "none",
         "limits": _limits(side.arm),

@@ -470,11 +470,15 @@ def _footer(table: Table, quote: Callable[[str], str]) -> str:
     lines += [
         f"- suite digest {suite[:SHORT]}, kick-off digest {manifest.kickoff_digest[:SHORT]}",
         f"- rulebook {one_line(rulebooks(table.results))}",
-        f"- sandbox {manifest.sandbox}, toolchain {', '.join(toolchains)}",
+        f"- sandbox {manifest.sandbox}{_base(manifest)}, toolchain {', '.join(toolchains)}",
         f"- prices of {manifest.price_date}",
         *(f"- override: {quote(str(override))}" for override in table.overrides),
     ]
     return "\n".join(lines)
+
+
+def _base(manifest: RunManifest) -> str:
+    return f" on base {manifest.base.removeprefix('sha256:')[:SHORT]}" if manifest.base else ""
 
 
 def _question(table: Table) -> list[str]:

@@ -115,6 +115,10 @@ class Bubblewrap:
             raise
         return box
 
+    def base(self) -> str:
+        """None: the system inside is this machine's own."""
+        return ""
+
     def mend(self) -> str:
         """What to do on a machine where no sandbox opens."""
         return _mend(self._store)

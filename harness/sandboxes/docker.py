@@ -78,6 +78,10 @@ class Docker:
             raise
         return box
 
+    def base(self) -> str:
+        """Id of the image that its containers are built on."""
+        return self._images.base_id() or ""
+
     def mend(self) -> str:
         """What to do where no sandbox opens."""
         return "see `harness doctor`; or use --sandbox bubblewrap"

@@ -22,6 +22,8 @@ class SandboxLab:
     limits_applied: Mapping[str, str] = field(default_factory=dict)
     """Limit of its sandboxes -> how it is kept."""
     trial: str = ""
+    base: str = ""
+    """Id of the image that its sandboxes are built on; empty where they are not containers."""
 
     def labelled(self, trial: str) -> SandboxLab:
         """The same lab, whose sandboxes are labelled as this trial's."""
