@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from conftest import on_host
 
 from harness import cli, compose
+from harness.sandboxes.toolchain import Store
 
 ROOT = compose.ROOT
 
 
-def harness(*arguments: object, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+def harness(
+    *arguments: object, env: dict[str, str] | None = None, before: tuple[str, ...] = ()
+) -> subprocess.CompletedProcess[str]:
+    """`harness` in a process of its own, started through `before`."""
     return subprocess.run(
-        [sys.executable, "-m", "harness", *map(str, arguments)],
+        [*before, sys.executable, "-m", "harness", *map(str, arguments)],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -100,3 +109,77 @@ def test_make_says_when_python_is_too_old(tmp_path: Path) -> None:
     assert "3.11 or newer" in done.stderr
     assert "mend:" in done.stderr
     assert not (tmp_path / ".venv").exists()
+
+
+# --- a machine that cannot isolate -------------------------------------------------------------------------------
+
+NO_NAMESPACES = 'echo 0 > /proc/sys/user/max_user_namespaces && exec "$@"'
+FORBIDDEN = ("unshare", "--user", "--map-root-user", "bash", "-c", NO_NAMESPACES, "-")
+REFUSES = "#!/bin/sh\necho 'bwrap: No permissions to create new namespace' >&2\nexit 1\n"
+
+
+@pytest.fixture
+def without_bubblewrap(store: Store, toolchain: str) -> Iterator[Callable[[str], Path]]:
+    """A store that anybody may enter, like this machine's but for its bwrap: one that says so, or none."""
+    interpreter = store.interpreter(store.toolchain(toolchain))
+    with tempfile.TemporaryDirectory() as name:
+        place = Path(name)
+        place.chmod(0o755)
+        for built in ("toolchains", *(("interpreters",) if interpreter.copy is not None else ())):
+            (place / built).symlink_to(store.root / built)
+        bwrap = Store(place, ROOT / "toolchains").bubblewrap()
+
+        def made(script: str) -> Path:
+            bwrap.chmod(0o755)
+            bwrap.unlink() if not script else bwrap.write_text(script)
+            return place
+
+        yield made
+
+
+def refused_to_run(results: Path, kind: str, env: dict[str, str], before: tuple[str, ...] = ()) -> str:
+    """What `harness run` says that has to end before anything starts: no model asked, nothing written, nobody left."""
+    mark = uuid.uuid4().hex
+    with socket.create_server(("127.0.0.1", 0)) as model:
+        model.setblocking(False)
+        model_env = {
+            "ANTHROPIC_API_KEY": "sk-ant-test",
+            "ANTHROPIC_BASE_URL": f"http://127.0.0.1:{model.getsockname()[1]}",
+            "DOCKER_HOST": f"unix://{results}/no-daemon",
+            "STARTED_BY": mark,
+        }
+        arguments = ("--tasks", "bookings-crud", "--model", "prompt", "--sandbox", kind, "--results", results)
+        done = harness("run", *arguments, env={**model_env, **env}, before=before)
+        with pytest.raises(BlockingIOError):
+            model.accept()
+    refused(done, "sandbox bubblewrap: this machine cannot isolate an agent: start ", "mend: ")
+    assert done.stdout == ""
+    assert [path.name for path in results.iterdir()] == ["lock"]
+    assert on_host(mark) == {}
+    return done.stderr
+
+
+@pytest.mark.sandbox
+@pytest.mark.parametrize("kind", ["auto", "bubblewrap"])
+def test_a_run_where_namespaces_are_forbidden_starts_nothing_and_tells_the_mend(tmp_path: Path, kind: str) -> None:
+    said = refused_to_run(tmp_path / "results", kind, {}, FORBIDDEN)
+    assert "sysctl user.max_user_namespaces=10000" in said
+    assert ("sandboxes: bubblewrap, because no Docker daemon answers" in said) is (kind == "auto")
+
+
+@pytest.mark.sandbox
+def test_a_run_with_a_bubblewrap_that_refuses_starts_nothing(
+    tmp_path: Path, without_bubblewrap: Callable[[str], Path]
+) -> None:
+    store = str(without_bubblewrap(REFUSES))
+    said = refused_to_run(tmp_path / "results", "bubblewrap", {"HARNESS_STORE": store})
+    assert "bwrap: No permissions to create new namespace" in said
+    assert "user namespaces must be allowed for this user" in said
+
+
+@pytest.mark.sandbox
+def test_a_run_without_bubblewrap_starts_nothing(tmp_path: Path, without_bubblewrap: Callable[[str], Path]) -> None:
+    store = str(without_bubblewrap(""))
+    said = refused_to_run(tmp_path / "results", "auto", {"HARNESS_STORE": store})
+    assert "start bubblewrap: No such file or directory" in said
+    assert f"remove {store}/bubblewrap" in said
