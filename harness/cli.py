@@ -11,8 +11,12 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness import cli_reading
+
+if TYPE_CHECKING:
+    from harness.gateway.exchange import Patience
 
 PYTHON = (3, 11)
 OK, OFF, USAGE, INVALID, BUDGET, INTERRUPTED = 0, 1, 2, 3, 4, 130
@@ -20,8 +24,8 @@ SWEEP_AFTER = 20_000
 """Objects between two sweeps of the garbage collector: Python's own 700 make a quarter of a grade sweeps."""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; the exit code."""
+def main(arguments: Sequence[str] | None = None, patience: Patience | None = None) -> int:
+    """Run one command; the exit code. `patience`: with the upstream, where a caller has another than the gateway's."""
     if sys.version_info < PYTHON:
         print(
             f"harness: Python {PYTHON[0]}.{PYTHON[1]} or newer is needed, this is {sys.version.split()[0]}",
@@ -30,6 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return USAGE
     gc.set_threshold(SWEEP_AFTER)
     parsed = _parser().parse_args(arguments)
+    parsed.patience = patience
     from harness.core.errors import Failure, UsageError
 
     try:

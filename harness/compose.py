@@ -22,7 +22,7 @@ from harness.core.ports import Agent, Grader
 from harness.core.records import Limits
 from harness.core.runs import Arm, PlannedTask, PlannedTrial, RunManifest
 from harness.core.task import Task
-from harness.gateway.exchange import unheard
+from harness.gateway.exchange import Patience, unheard
 from harness.gateway.prices import PriceTable
 from harness.gateway.serve import Gateway, Upstream
 from harness.load.matrix import ArmChoice
@@ -82,6 +82,7 @@ class Choice:
     jobs: int = 2
     budget_usd: float | None = None
     prices: Path | None = None
+    patience: Patience = field(default_factory=Patience)
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
 
 
@@ -416,7 +417,7 @@ def workshop(
     store = make_store(choice, say)
     labs = {name: make_lab(choice, store, name, say) for name in {bundle.task.file.toolchain for bundle in bundles}}
     prices = PriceTable.load(choice.prices)
-    metered = Gateway(prices, choice.budget_usd, spent=spent, log=log)
+    metered = Gateway(prices, choice.budget_usd, spent=spent, patience=choice.patience, log=log)
     with metered as gateway, PlayerServer() as players:
         yield Workshop(
             choice=choice,

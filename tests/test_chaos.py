@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from chaos.accounts import Books, nothing_twice_nothing_lost
 from chaos.story import Size, tell
+from chaos.upstream import EVERY
 
 LOST = {"turns": 0, "usage": {}, "micro_usd": 0}
 
@@ -17,10 +18,13 @@ LOST = {"turns": 0, "usage": {}, "micro_usd": 0}
 @pytest.mark.slow
 def test_a_disturbed_run_gives_the_same_table_and_its_money_adds_up(tmp_path: Path) -> None:
     kinds = ("right", "wrong", "refuses")
-    size = Size(repeats=3, kinds=kinds, jobs=3, sandbox_rate=0.15, harness_kills=1, harness_every_s=14.0)
+    size = Size(repeats=3, kinds=kinds, jobs=3, sandbox_rate=0.15, harness_kills=1, harness_every=4)
     figures = dict(tell(size, tmp_path / "world"))
     assert (figures["planned trials"], figures["valid at the end"]) == (9, 9)
     assert figures["harness killed with SIGKILL"] == 1
+    assert int(str(figures["sandboxes killed"])) >= 1
+    faults, asked = str(figures["faults"]).split()[0], int(str(figures["answers asked of the upstream"]))
+    assert int(faults) >= asked // EVERY >= 4
 
 
 def reserve(n: int, request: str, micro_usd: int = 100) -> dict[str, object]:

@@ -24,6 +24,7 @@ import signal
 import socket
 import subprocess
 import threading
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO
@@ -84,6 +85,8 @@ BASE_ENV = {
 
 MARK = "CONTRACT_HARNESS"
 """Variable of bubblewrap's own environment that names its harness; nothing inside a sandbox can see it."""
+TRIAL, ROLE = f"{MARK}_TRIAL", f"{MARK}_ROLE"
+"""Variables beside it: whose sandbox it is, and what for. They are what labels are to a container."""
 UNGROUPED = {"processes": "rlimit", "files": "rlimit", "disk": "tmpfs", "memory": "watched"}
 
 
@@ -132,7 +135,8 @@ class Bubblewrap:
         argv, fds = self._arguments(spec, toolchain, write, theirs)
         try:
             # It holds both ends: were the last reader gone, bubblewrap would end in the middle of its work.
-            process = self._launcher.submit(_popen, argv, [*fds, read], errors).result()
+            labels = {MARK: lease(), TRIAL: spec.trial, ROLE: spec.role}
+            process = self._launcher.submit(_popen, argv, [*fds, read], errors, labels).result()
         except OSError as error:
             os.close(read)
             errors.close()
@@ -235,7 +239,7 @@ def _hands() -> tuple[socket.socket, int]:
     return hands, theirs.detach()
 
 
-def _popen(argv: list[str], fds: list[int], errors: IO[bytes]) -> subprocess.Popen[bytes]:
+def _popen(argv: list[str], fds: list[int], errors: IO[bytes], env: Mapping[str, str]) -> subprocess.Popen[bytes]:
     uid = FIRST_UID + secrets.randbelow(UIDS) if _is_root() else None
     return subprocess.Popen(
         argv,
@@ -244,7 +248,7 @@ def _popen(argv: list[str], fds: list[int], errors: IO[bytes]) -> subprocess.Pop
         stderr=errors,
         pass_fds=fds,
         cwd="/",
-        env={MARK: lease()},
+        env=env,
         start_new_session=True,
         user=uid,
         group=uid,

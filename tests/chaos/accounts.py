@@ -17,6 +17,8 @@ from typing import Any
 Charge = tuple[str, int]
 """Digest of a request, micro-dollars."""
 
+WAITED = ("hold", "limit")
+"""Waits of the whole run, for which no turn of the call broke."""
 VERDICT = ("validity", "solved", "truthful", "obeyed", "clean", "status", "failed")
 """What graders decided, and nothing that depends on time or money."""
 
@@ -33,6 +35,33 @@ def events(run: Path, line: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [json.loads(each) for each in whole.splitlines()]
 
 
+def turns_again(happened: Iterable[Mapping[str, Any]]) -> list[tuple[int, str]]:
+    """(number of the call, why) for each turn that was begun again."""
+    found, n = [], 0
+    for event in happened:
+        if event["kind"] == "reserve":
+            n = event["data"]["n"]
+        elif event["kind"] == "wait" and event["data"]["why"] not in WAITED:
+            found.append((n, event["data"]["why"]))
+    return found
+
+
+@dataclass(frozen=True)
+class Beyond:
+    """Charges of the upstream that no call settled."""
+
+    in_flight: Counter[Charge]
+    """Of calls under way when the harness was killed."""
+    unheard: Counter[Charge]
+    """Of answers that came after the gateway had given them up: what was set aside for them is on record."""
+    unexplained: Counter[Charge]
+
+
+def total(charges: Counter[Charge]) -> int:
+    """Micro-dollars."""
+    return sum(micro_usd * times for (_, micro_usd), times in charges.items())
+
+
 @dataclass
 class Books:
     """The money of a run, as its events tell it."""
@@ -40,35 +69,44 @@ class Books:
     settled: Counter[Charge] = field(default_factory=Counter)
     under_way: Counter[str] = field(default_factory=Counter)
     """Request digest -> turns that were begun and never settled."""
+    stalled: Counter[str] = field(default_factory=Counter)
+    """Request digest -> turns that were given up in a silence before they had told anything of their cost."""
     reserved: dict[str, int] = field(default_factory=dict)
     journal: int = 0
     """Micro-dollars that the journal's lines add up to."""
+    set_aside: int = 0
+    """Micro-dollars that calls which broke may have cost beyond that, as the lines tell it."""
 
     @property
     def gateway(self) -> int:
         """Micro-dollars that were settled."""
-        return sum(micro_usd * times for (_, micro_usd), times in self.settled.items())
+        return total(self.settled)
 
     def add(self, line: Mapping[str, Any], happened: Iterable[Mapping[str, Any]]) -> None:
         """Take an attempt into the books; its line must tell what its events add up to."""
         before = self.gateway
-        reserves: dict[int, list[Mapping[str, Any]]] = {}
+        reserves: dict[int, list[dict[str, Any]]] = {}
+        begun: dict[str, Any] = {}
         for event in happened:
             data = event["data"]
             if event["kind"] == "reserve":
-                reserves.setdefault(data["n"], []).append(data)
+                begun = dict(data)
+                reserves.setdefault(data["n"], []).append(begun)
+                self.reserved[data["request_sha256"]] = data["micro_usd"]
+            elif event["kind"] == "wait":
+                begun["stalled"] = begun.get("stalled") or data["why"] == "stall"
             elif event["kind"] == "exchange":
                 self._settle([*reserves.pop(data["n"]), data], data["floor"])
                 assert data["floor"] + data["lost"]["micro_usd"] <= data["reserved"] * (data["lost"]["turns"] + 1)
-        for begun in reserves.values():
-            self._settle(begun, 0)
-            self.under_way[begun[-1]["request_sha256"]] += 1
-            self.reserved[begun[-1]["request_sha256"]] = begun[-1]["micro_usd"]
+        for turns in reserves.values():
+            self._settle(turns, 0)
+            self.under_way[turns[-1]["request_sha256"]] += 1
         cost = line["cost"]["micro_usd"]
         assert cost == self.gateway - before, f"{line['trial']}/{line['attempt']}: {cost} in the journal"
         assert line["cost"]["complete"] or line["unsettled_micro_usd"] > 0
         assert not reserves or not line["cost"]["complete"], "money that may have been charged makes the sum a floor"
         self.journal += cost
+        self.set_aside += line["unsettled_micro_usd"]
 
     def _settle(self, told: Sequence[Mapping[str, Any]], micro_usd: int) -> None:
         """One call: what its turns had lost by each event, and what the last turn cost."""
@@ -77,18 +115,26 @@ class Books:
         for amount in (*(after - before for before, after in pairwise(lost)), micro_usd):
             if amount:
                 self.settled[request, amount] += 1
+        silent = (before == after for before, after in pairwise(lost))
+        gone = (data.get("stalled", False) for data in told[:-1])
+        self.stalled[request] += sum(quiet and stalled for quiet, stalled in zip(silent, gone, strict=True))
 
-    def unexplained(self, charges: Counter[Charge]) -> Counter[Charge]:
-        """Charges that are neither settled nor of a call under way at a kill."""
+    def beyond(self, charges: Counter[Charge]) -> Beyond:
+        """Charges that are not settled: of a turn given up in a silence, of one under way at a kill, and all others."""
         assert not self.settled - charges, f"settled, and never charged: {self.settled - charges}"
-        open_calls = Counter(self.under_way)
-        left: Counter[Charge] = Counter()
-        for (request, micro_usd), times in (charges - self.settled).items():
-            explained = min(times, open_calls[request]) if micro_usd <= self.reserved.get(request, 0) else 0
-            open_calls[request] -= explained
-            if times > explained:
-                left[request, micro_usd] = times - explained
-        return left
+        rest = charges - self.settled
+        unheard = self._taken(rest, Counter(self.stalled))
+        in_flight = self._taken(rest - unheard, Counter(self.under_way))
+        return Beyond(in_flight, unheard, rest - unheard - in_flight)
+
+    def _taken(self, charges: Counter[Charge], room: Counter[str]) -> Counter[Charge]:
+        """As many of the charges as there are turns for, none of them larger than what was set aside for it."""
+        found: Counter[Charge] = Counter()
+        for (request, micro_usd), times in charges.items():
+            taken = min(times, room[request]) if micro_usd <= self.reserved.get(request, 0) else 0
+            room[request] -= taken
+            found[request, micro_usd] = taken
+        return +found
 
 
 def books(run: Path) -> Books:

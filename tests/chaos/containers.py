@@ -8,23 +8,28 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import signal
 import socket
 import struct
 import subprocess
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from chaos.done import Kill, Span
 from docker.errors import APIError
 
 from harness.core.errors import Failure
-from harness.sandboxes.engine import LEASE, Engine, held
+from harness.sandboxes.engine import LEASE, OWNER, Engine, held
 from harness.sandboxes.leases import dead
 
 BACK_S = 60.0
+TRIAL, ROLE = f"{OWNER}.trial", f"{OWNER}.role"
+CONTAINER = re.compile(r"/docker[/-]([0-9a-f]{64})")
 
 
 @dataclass
@@ -38,23 +43,37 @@ class Containers:
         """On the daemon of DOCKER_HOST."""
         return cls(Engine(os.environ))
 
-    def kill_one_of(self, pid: int, dice: random.Random) -> bool:
-        """Kill a running container of the harness process `pid`; False when there was none."""
+    def kill_one_of(self, pid: int, dice: random.Random) -> list[Kill]:
+        """Kill a running container that the harness process `pid` has for some trial, where there is one."""
         with suppress(Failure), self.engine.calls("look") as client:
             owned = [each for each in held(client) if _pid(each) == pid and each["State"] == "running"]
-            if owned:
+            told = [each for each in owned if each["Labels"][TRIAL]]
+            if told:
+                chosen = dice.choice(told)
                 with suppress(APIError):
-                    client.kill(dice.choice(owned)["Id"])
-                    return True
-        return False
+                    client.kill(chosen["Id"])
+                    return [Kill(chosen["Labels"][TRIAL], chosen["Labels"][ROLE], time.time())]
+        return []
 
     def left(self) -> list[str]:
         """Containers whose harness is gone."""
         with self.engine.calls("look") as client:
             return [each["Id"][:12] for each in held(client) if dead(each["Labels"][LEASE])]
 
-    def restart(self) -> None:
-        """End the daemon as a host's service manager does, with all its containers, and start it again."""
+    def volumes(self) -> set[str]:
+        """Names of volumes that no container uses."""
+        with self.engine.calls("look") as client:
+            return {each["Name"] for each in client.volumes({"dangling": True})["Volumes"] or ()}
+
+    def processes(self) -> list[int]:
+        """Processes of this machine in a control group of a container that the daemon does not know any more."""
+        with self.engine.calls("look") as client:
+            known = {each["Id"] for each in client.containers(all=True)}
+        return [pid for pid, container in _contained() if container not in known]
+
+    def restart(self) -> Span:
+        """End the daemon as a host's service manager does, with all its containers, and start it again; when."""
+        began = time.time()
         pid = self._daemon()
         words = Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").split(b"\0")
         os.kill(pid, signal.SIGTERM)
@@ -62,6 +81,7 @@ class Containers:
         with Path(os.devnull).open("wb") as nowhere:
             subprocess.Popen(words, stdout=nowhere, stderr=nowhere, start_new_session=True)
         _wait(self._answers, "the daemon is back")
+        return began, time.time()
 
     def _daemon(self) -> int:
         with socket.socket(socket.AF_UNIX) as to:
@@ -76,6 +96,15 @@ class Containers:
 
 def _pid(container: dict[str, Any]) -> int:
     return int(container["Labels"][LEASE].split("/")[3])
+
+
+def _contained() -> Iterator[tuple[int, str]]:
+    """Processes with the id of the container whose control group they are in."""
+    for path in Path("/proc").iterdir():
+        with suppress(OSError):
+            found = CONTAINER.search((path / "cgroup").read_text()) if path.name.isdecimal() else None
+            if found:
+                yield int(path.name), found[1]
 
 
 def _is_zombie(pid: int) -> bool:

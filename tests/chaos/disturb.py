@@ -10,14 +10,21 @@ import random
 import signal
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from chaos.containers import Containers
+from chaos.done import Kill, Span
 from chaos.world import World
 
+from harness.sandboxes.bubblewrap import ROLE, TRIAL
+from harness.sandboxes.leases import started
+
 TICK_S = 0.1
+MOMENT_S = 0.8
+"""Between the line of the journal that brings the harness's end and that end, at most."""
 ALL_GONE_S = 15.0
 PATIENCE_S = 900.0
 """Longest single harness process."""
@@ -36,16 +43,20 @@ class Disturber:
     sandbox_rate: float = 0.0
     harness_kills: int = 0
     """How many times the harness is to be killed."""
-    harness_every_s: float = 25.0
+    harness_every: int = 60
+    """Lines of the journal between two disturbances of that size, at most."""
     containers: Containers | None = None
     """Where sandboxes are containers."""
     restarts: int = 0
     """How many times their daemon is to be restarted."""
-    restarted: int = 0
-    killed_sandboxes: int = 0
-    killed_harness: int = 0
-    processes: int = 0
+    kills: list[Kill] = field(default_factory=list)
+    """Of sandboxes."""
+    down: list[Span] = field(default_factory=list)
+    """When the daemon was away."""
+    harnesses: list[Process] = field(default_factory=list)
     """Harness processes that were started."""
+    killed: set[int] = field(default_factory=set)
+    """Those of them that were killed."""
     seen: set[Process] = field(default_factory=set)
     left: set[Process] = field(default_factory=set)
     """Descendants that outlived their harness by more than `ALL_GONE_S`."""
@@ -79,15 +90,15 @@ class Disturber:
 
     def session(self, arguments: Sequence[object]) -> int:
         """One harness process from start to end, whatever ends it; its exit status."""
-        self.processes += 1
-        with (self.world.root / f"session-{self.processes}.txt").open("wb") as out:
+        with (self.world.root / f"session-{len(self.harnesses) + 1}.txt").open("wb") as out:
             process = subprocess.Popen(
-                self.world.command(*arguments),
+                self.world.impatient(*arguments),
                 cwd=self.world.tree,
                 env=self.world.environ(self.upstream),
                 stdout=out,
                 stderr=subprocess.STDOUT,
             )
+            self.harnesses.append((process.pid, started(process.pid) or ""))
             try:
                 self._disturb(process)
             finally:
@@ -99,33 +110,39 @@ class Disturber:
 
     def _disturb(self, process: subprocess.Popen[bytes]) -> None:
         end = time.monotonic() + PATIENCE_S
-        due = time.monotonic() + self.harness_every_s * self._dice.uniform(0.3, 1.0)
+        due = self._next()
         while process.poll() is None:
             time.sleep(TICK_S)
             family = descendants(process.pid)
             self.seen |= {each.process for each in family}
-            if self._dice.random() < self.sandbox_rate * TICK_S and self._kill_a_sandbox(process.pid, family):
-                self.killed_sandboxes += 1
-            if self.containers and self.restarted < self.restarts and time.monotonic() > due and self._begun():
-                self.containers.restart()
-                self.restarted += 1
-                due = time.monotonic() + self.harness_every_s * self._dice.uniform(0.3, 1.0)
-            if self.killed_harness < self.harness_kills and time.monotonic() > due and self._begun():
-                process.kill()
-                self.killed_harness += 1
+            if self.sandbox_rate and (not self.kills or self._dice.random() < self.sandbox_rate * TICK_S):
+                self.kills += self._kill_a_sandbox(process.pid, family)
+            if self._lines() >= due and self.containers and len(self.down) < self.restarts:
+                self.down.append(self.containers.restart())
+                due = self._next()
+            if self._lines() >= due and len(self.killed) < self.harness_kills:
+                time.sleep(self._dice.uniform(0.0, MOMENT_S))
+                if process.poll() is None:
+                    process.kill()
+                    self.killed.add(process.pid)
             if time.monotonic() > end:
                 raise AssertionError(f"a harness process took longer than {PATIENCE_S} s")
 
-    def _kill_a_sandbox(self, pid: int, family: Sequence[Seen]) -> bool:
+    def _kill_a_sandbox(self, pid: int, family: Sequence[Seen]) -> list[Kill]:
+        """Kill a sandbox of some trial, where there is one; those that only prove the machine are let alone."""
         if self.containers is not None:
             return self.containers.kill_one_of(pid, self._dice)
-        boxes = [each for each in family if each.parent == pid and each.name == "bwrap"]
-        if boxes:
-            os.kill(self._dice.choice(boxes).process[0], signal.SIGKILL)
-        return bool(boxes)
+        boxes = [each for each in family if each.parent == pid and each.name == "bwrap" and labels(each).get(TRIAL)]
+        return _killed(self._dice.choice(boxes)) if boxes else []
 
-    def _begun(self) -> bool:
-        return (self.world.run / "journal.jsonl").exists()
+    def _next(self) -> int:
+        """The length of the journal at which the next large disturbance is due: early enough to be sure of it."""
+        return self._lines() + self._dice.randint(1, max(1, self.harness_every))
+
+    def _lines(self) -> int:
+        with suppress(OSError):
+            return (self.world.run / "journal.jsonl").read_bytes().count(b"\n")
+        return 0
 
     def _outlived(self) -> set[Process]:
         deadline = time.monotonic() + ALL_GONE_S
@@ -143,10 +160,33 @@ class Seen:
     name: str
 
 
+def labels(box: Seen) -> Mapping[str, str]:
+    """What bubblewrap's own environment says of its sandbox; nothing where it has ended."""
+    with suppress(OSError):
+        found = Path(f"/proc/{box.process[0]}/environ").read_bytes().decode("utf-8", "replace").split("\0")
+        return {name: value for name, _, value in (each.partition("=") for each in found)}
+    return {}
+
+
+def _killed(box: Seen) -> list[Kill]:
+    """Kill this process and no other that may have its number by now."""
+    pid, began = box.process
+    with suppress(OSError):
+        handle = os.pidfd_open(pid)
+        try:
+            told = labels(box)
+            if started(pid) == began and told.get(TRIAL):
+                signal.pidfd_send_signal(handle, signal.SIGKILL)
+                return [Kill(told[TRIAL], told[ROLE], time.time())]
+        finally:
+            os.close(handle)
+    return []
+
+
 def descendants(pid: int) -> list[Seen]:
     """Everything that descends from a process, the process itself left out."""
     found, known = [], {pid}
-    rest = _table()
+    rest = table()
     while more := [each for each in rest if each.parent in known and each.process[0] not in known]:
         found += more
         known |= {each.process[0] for each in more}
@@ -155,10 +195,11 @@ def descendants(pid: int) -> list[Seen]:
 
 def running() -> set[Process]:
     """Every process that is alive, zombies left out."""
-    return {each.process for each in _table()}
+    return {each.process for each in table()}
 
 
-def _table() -> list[Seen]:
+def table() -> list[Seen]:
+    """Every process that is alive, as far as it can be looked at."""
     found = []
     for path in Path("/proc").iterdir():
         if not path.name.isdecimal():

@@ -13,10 +13,10 @@ from pathlib import Path
 from chaos import accounts
 from chaos.containers import Containers
 from chaos.disturb import Disturber
-from chaos.upstream import Provider, play
+from chaos.done import Done, Explained, retried
+from chaos.left import Machine, control_groups
+from chaos.upstream import LANE, Provider
 from chaos.world import KINDS, MODEL, World, build
-
-from harness.run.session import SANDBOXES_IN_A_ROW
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,11 @@ class Size:
     repeats: int
     kinds: Sequence[str] = KINDS
     jobs: int = 4
-    fault_rate: float = 0.2
-    wrong_rate: float = 0.01
     sandbox_rate: float = 0.25
-    """Sandboxes killed a second."""
+    """Sandboxes killed a second; the first as soon as there is one."""
     harness_kills: int = 5
-    harness_every_s: float = 25.0
+    harness_every: int = 60
+    """Lines of the journal between two of them, at most."""
     sandbox: str = "bubblewrap"
     restarts: int = 0
     """Of the containers' daemon."""
@@ -40,66 +39,71 @@ class Size:
 
 def tell(size: Size, root: Path) -> list[tuple[str, object]]:
     """Run both, hold everything that must hold, and return the figures in the order in which to print them."""
-    calm_world, calm, calm_provider, calm_s = _play(size, root / "calm", disturbed=False)
-    world, disturber, provider, took_s = _play(size, root / "chaos", disturbed=True)
+    containers = Containers.of_this_machine() if size.sandbox == "docker" else None
+    machine, engine = Machine.now(), _of_engine(containers)
+    calm_world, calm, calm_provider, calm_s = _play(size, root / "calm", containers, disturbed=False)
+    world, disturber, provider, took_s = _play(size, root / "chaos", containers, disturbed=True)
     accounts.nothing_twice_nothing_lost(calm_world.run)
     accounts.nothing_twice_nothing_lost(world.run)
     before, after = accounts.verdicts(calm_world.run), accounts.verdicts(world.run)
-    assert before == after, "the disturbed run's verdict columns differ"
+    differ = {trial for trial in before.keys() | after.keys() if before.get(trial) != after.get(trial)}
+    assert not differ, f"the disturbed run's verdict columns differ: {sorted(differ)}"
     assert _table(calm_world) == _table(world)
+    done = Done(disturber.kills, disturber.down, disturber.killed, provider.wrong, provider.places)
+    unexplained = Explained(world.run, done).unexplained()
+    assert not unexplained, f"invalid, and nothing was done to it: {unexplained}"
+    assert not retried(world.run, done), f"begun again without a fault: {retried(world.run, done)}"
     causes = accounts.causes(world.run)
-    _right_causes(causes, disturber, provider, size)
     assert accounts.causes(calm_world.run) == Counter()
-    books = _balanced(world, provider)
-    assert _balanced(calm_world, calm_provider).journal == calm_provider.total
-    for each in (calm, disturber):
-        assert not each.left, f"processes left: {each.left}"
-    if disturber.containers is not None:
-        assert disturber.containers.left() == [], "containers left"
-    for place in (calm_world, world):
-        assert list(place.temp.iterdir()) == [], "temp files left"
-    assert _mounts(root) == [], "mounts left"
+    books, beyond = _balanced(world, provider)
+    calm_books, _ = _balanced(calm_world, calm_provider)
+    assert calm_books.journal == calm_provider.total
+    left = _left(machine, engine, containers, (calm_world, calm), (world, disturber))
+    assert not any(left.values()), f"left: {left}"
     attempts = [line for line in accounts.journal(world.run) if line["type"] == "attempt"]
-    in_flight = provider.total - books.gateway
     return [
         ("planned trials", len(after)),
         ("valid at the end", sum(verdict[1] is None for verdict in after.values())),
         ("attempts", len(attempts)),
         ("lines invalid by cause", dict(sorted(causes.items()))),
+        ("of them without a kill or a fault of their own", len(unexplained)),
         ("answers asked of the upstream", provider.answers),
         ("faults", f"{provider.faults.total()} ({100 * provider.faults.total() / provider.answers:.1f} %)"),
         ("faults by kind", dict(sorted(provider.faults.items()))),
+        ("turns begun again, by what the gateway saw", dict(sorted(_whys(world).items()))),
         ("sandboxes", size.sandbox),
-        ("sandboxes killed", disturber.killed_sandboxes),
-        ("daemon restarted", disturber.restarted),
-        ("harness killed with SIGKILL", disturber.killed_harness),
-        ("harness processes", disturber.processes),
+        ("sandboxes killed", len(disturber.kills)),
+        ("daemon restarted", len(disturber.down)),
+        ("harness killed with SIGKILL", len(disturber.killed)),
+        ("harness processes", len(disturber.harnesses)),
         ("upstream's ledger, micro-USD", provider.total),
         ("gateway's settled calls, micro-USD", books.gateway),
         ("journal, micro-USD", books.journal),
-        ("in flight at a kill, micro-USD", in_flight),
-        ("charges unexplained", 0),
-        ("processes, mounts, containers, temp files left", 0),
-        ("verdict columns that differ", 0),
+        ("in flight at a kill, micro-USD", accounts.total(beyond.in_flight)),
+        ("answered after a stall, unheard, micro-USD", accounts.total(beyond.unheard)),
+        ("set aside for what broke, micro-USD", books.set_aside),
+        ("charges unexplained", beyond.unexplained.total()),
+        *((f"{what} left", len(found)) for what, found in left.items()),
+        ("verdict columns that differ", len(differ)),
         ("undisturbed run, s", round(calm_s)),
         ("disturbed run, s", round(took_s)),
     ]
 
 
-def _play(size: Size, root: Path, *, disturbed: bool) -> tuple[World, Disturber, Provider, float]:
+def _play(
+    size: Size, root: Path, containers: Containers | None, *, disturbed: bool
+) -> tuple[World, Disturber, Provider, float]:
     root.mkdir(parents=True)
     world = build(root, size.kinds)
-    provider = Provider(size.fault_rate if disturbed else 0.0, size.wrong_rate if disturbed else 0.0, size.seed)
+    provider = Provider(disturbed, size.seed)
     began = time.monotonic()
     with provider.server() as server:
-        disturber = Disturber(world, play(server), size.seed)
-        if size.sandbox == "docker":
-            disturber.containers = Containers.of_this_machine()
+        disturber = Disturber(world, server.add(LANE, provider.script), size.seed, containers=containers)
         if disturbed:
             disturber.restarts = size.restarts
             disturber.sandbox_rate = size.sandbox_rate
             disturber.harness_kills = size.harness_kills
-            disturber.harness_every_s = size.harness_every_s
+            disturber.harness_every = size.harness_every
         where = ("--results", world.results, "--jobs", size.jobs)
         run = ("run", "--model", MODEL, "--tasks", ",".join(world.tasks), "--repeats", size.repeats, "--name", "run")
         kind = ("--sandbox", size.sandbox, "--prices", root / "prices.toml")
@@ -109,28 +113,49 @@ def _play(size: Size, root: Path, *, disturbed: bool) -> tuple[World, Disturber,
     return world, disturber, provider, time.monotonic() - began
 
 
-def _right_causes(causes: Counter[str], disturber: Disturber, provider: Provider, size: Size) -> None:
-    """Every invalid line answers to something that was done to the run."""
-    told = f"{dict(causes)}, sandboxes killed {disturber.killed_sandboxes}, faults {dict(provider.faults)}"
-    assert set(causes) <= {"sandbox", "provider", "cancelled"}, told
-    down = 2 * (size.jobs + SANDBOXES_IN_A_ROW) * disturber.restarted
-    assert causes["sandbox"] <= disturber.killed_sandboxes + down, told
-    assert causes["provider"] <= provider.faults["wrong_model"], told
-    assert causes["cancelled"] <= disturber.killed_harness * size.jobs, told
-
-
-def _balanced(world: World, provider: Provider) -> accounts.Books:
+def _balanced(world: World, provider: Provider) -> tuple[accounts.Books, accounts.Beyond]:
     books = accounts.books(world.run)
     assert books.journal == books.gateway
-    left = books.unexplained(provider.charges)
-    assert not left, f"charged by the upstream and explained by nothing: {left}"
-    return books
+    beyond = books.beyond(provider.charges)
+    assert not beyond.unexplained, f"charged by the upstream and explained by nothing: {beyond.unexplained}"
+    more = accounts.total(beyond.in_flight) + accounts.total(beyond.unheard)
+    assert books.gateway + more == provider.total
+    assert more <= books.set_aside, f"{more} were charged beyond what was settled, {books.set_aside} were set aside"
+    return books, beyond
 
 
-def _mounts(root: Path) -> list[str]:
-    """Mounts of the host that belong to these runs: anything below their folder, anything that bubblewrap makes."""
-    lines = Path("/proc/self/mounts").read_text().splitlines()
-    return [line for line in lines if str(root) in line or "newroot" in line or "oldroot" in line]
+def _whys(world: World) -> Counter[str]:
+    """Why the gateway began turns again."""
+    lines = [line for line in accounts.journal(world.run) if line["type"] == "attempt"]
+    return Counter(why for line in lines for _, why in accounts.turns_again(accounts.events(world.run, line)))
+
+
+_Engine = tuple[set[str], set[int]]
+"""Volumes that nothing uses, processes of containers that are gone."""
+
+
+def _of_engine(containers: Containers | None) -> _Engine:
+    return (containers.volumes(), set(containers.processes())) if containers is not None else (set(), set())
+
+
+def _left(
+    machine: Machine, engine: _Engine, containers: Containers | None, *played: tuple[World, Disturber]
+) -> dict[str, Sequence[object]]:
+    """What -> what there is of it now that was not there before."""
+    orphans, mounts = machine.left()
+    found: dict[str, Sequence[object]] = {
+        "processes": [process for _, disturber in played for process in sorted(disturber.left)],
+        "processes in mount namespaces that nobody holds": orphans,
+        "mounts": mounts,
+        "control groups": [group for _, each in played for group in control_groups(each.harnesses)],
+        "temp files": [path for world, _ in played for path in world.temp.iterdir()],
+    }
+    if containers is not None:
+        volumes, processes = _of_engine(containers)
+        found["containers"] = containers.left()
+        found["volumes"] = sorted(volumes - engine[0])
+        found["processes of containers that are gone"] = sorted(processes - engine[1])
+    return found
 
 
 COLUMNS = ("accepted", "solved", "truthful", "obeyed", "clean", "clause_score", "obedience", "planned", "valid")

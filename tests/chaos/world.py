@@ -140,6 +140,10 @@ class World:
         """The real command line of the copy."""
         return [sys.executable, "-m", "harness", *map(str, arguments)]
 
+    def impatient(self, *arguments: object) -> list[str]:
+        """The same, with an upstream that may be silent for `launch.STALL_S` seconds."""
+        return [sys.executable, str(self.tree / "launch.py"), *map(str, arguments)]
+
     def environ(self, upstream: str, **more: str) -> dict[str, str]:
         """What the harness process gets: the key, the upstream, the temp folder."""
         kept = {name: os.environ[name] for name in KEPT if name in os.environ}
@@ -154,14 +158,15 @@ def build(root: Path, kinds: Sequence[str] = KINDS) -> World:
         shutil.copytree(ROOT / name, world.tree / name, ignore=shutil.ignore_patterns("__pycache__"))
     for kind in kinds:
         _task(world.tree / "tasks" / f"task-{kind}", KINDS.index(kind) + 1)
+    shutil.copy(Path(__file__).with_name("launch.py"), world.tree)
     (root / "prices.toml").write_text(PRICES)
     world.temp.mkdir()
     return world
 
 
-def _task(root: Path, sprint: int) -> None:
+def _task(root: Path, number: int) -> None:
     files = {
-        "task.toml": TASK.format(name=root.name, sprint=sprint),
+        "task.toml": TASK.format(name=root.name, sprint=number),
         "contract.md": '# Contract\n\n- [C-01] `GET /answer` answers 200 with `{"answer": 42}`.\n',
         "specs.md": "# Specs\n\n- [S-01] The operation stands in `app/main.py`.\n",
         "contract.openapi.yaml": OPENAPI,
@@ -179,12 +184,17 @@ def _task(root: Path, sprint: int) -> None:
         (root / name).write_text(text)
 
 
+def sprint(kickoff: str) -> int:
+    """The sprint of which a kick-off speaks."""
+    return next(number for number in range(1, len(KINDS) + 1) if f"sprint/{number}/" in kickoff)
+
+
 def script(kickoff: str) -> Sequence[Turn]:
     """What the upstream plays to whoever was given this kick-off."""
-    sprint = next(number for number in range(1, len(KINDS) + 1) if f"sprint/{number}/" in kickoff)
-    kind = KINDS[sprint - 1]
+    number = sprint(kickoff)
+    kind = KINDS[number - 1]
     reading = Turn(
-        calls=tuple(_read(f".claude/sprint/{sprint}/{name}.md") for name in ("api-contract", "backend-specs"))
+        calls=tuple(_read(f".claude/sprint/{number}/{name}.md") for name in ("api-contract", "backend-specs"))
     )
     if kind in ("refuses", "cut"):
         stop = "refusal" if kind == "refuses" else "max_tokens"
