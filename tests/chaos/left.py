@@ -32,9 +32,9 @@ class Machine:
     def now(cls) -> Machine:
         return cls(frozenset(orphans()), frozenset(_mounts("self")))
 
-    def left(self) -> tuple[list[Process], list[str]]:
+    def left(self, wait_s: float = GONE_S) -> tuple[list[Process], list[str]]:
         """Processes in other mount namespaces that nobody holds, and mounts: theirs, and new ones of the host."""
-        end = time.monotonic() + GONE_S
+        end = time.monotonic() + wait_s
         while (found := orphans() - self.orphans) and time.monotonic() < end:
             time.sleep(0.1)
         theirs = [f"{pid}: {line}" for pid, _ in sorted(found) for line in _mounts(str(pid))]
@@ -49,14 +49,14 @@ def orphans() -> set[Process]:
 
 
 def _held(one: Seen, everyone: Mapping[int, Seen], foreign: set[int]) -> bool:
-    """Whether the first process above that is no part of a sandbox is alive, and not the one that takes orphans in."""
+    """Whether the first process above that is no part of a sandbox is alive, and none that takes orphans in."""
     while one.process[0] in foreign or one.name == "bwrap":
         if one.name == "bwrap" and dead(labels(one).get(MARK, "")):
             return False
         if one.parent not in everyone:
             return False
         one = everyone[one.parent]
-    return one.process[0] != 1
+    return one.process[0] != 1 and one.name != "systemd"
 
 
 def control_groups(harnesses: list[Process]) -> list[Path]:
