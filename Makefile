@@ -61,8 +61,8 @@ nightly: $(READY) ## candidate against a pinned control (MATRIX=file), trend, ex
 corpus: $(READY) ## precision and recall of every rule over labelled deliveries
 	@PYTHONPATH=tests:. $(BIN)/python -m corpus
 
-chaos: $(READY) ## 200 trials under a bad provider, killed sandboxes and a killed harness; prints the figures
-	@PYTHONPATH=tests:. $(BIN)/python -m chaos
+chaos: $(READY) ## 200 trials under a bad provider, killed sandboxes and a killed harness (SANDBOX=docker too); prints the figures
+	@PYTHONPATH=tests:. $(BIN)/python -m chaos $(if $(filter-out auto,$(SANDBOX)),--sandbox $(SANDBOX))
 
 bench: $(READY) ## what a trial and a verdict cost beside bare scripts; writes docs/benchmarks.md (about 7 minutes)
 	@PYTHONPATH=tests:. $(BIN)/python -m bench
