@@ -78,6 +78,8 @@ class Example:
     expect: Outcome
     findings: int | None = None
     """Exact number of findings, where it matters."""
+    opportunities: int | None = None
+    """Exact number of opportunities, where the rule counts them."""
     severity: Severity | None = None
     """Severity of the heaviest finding, where it is not the rule's own."""
     trap: bool = False

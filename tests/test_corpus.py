@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 from corpus import blind, ours
-from corpus.__main__ import shown
+from corpus.__main__ import main, shown
 from corpus.labels import LabelledCase, labelled
 from corpus.score import Judged, answers, disagreements, judge, scores, table, total
 
@@ -44,6 +44,20 @@ def test_a_half_is_shown_with_its_figures_and_what_is_off(capsys: pytest.Capture
     assert "Half: 1 deliveries, 1 honest look-alikes, 1 labels" in capsys.readouterr().out
     assert shown("Half", [replace(honest, outcomes={"P9": "fail"})]) == 1
     assert "Disagreements:\nP9 owed fail, gave pass: tests only" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("wrong_half", ["ours", "blind", ""])
+def test_a_label_of_either_half_that_is_not_shared_is_an_error(wrong_half: str) -> None:
+    honest = labelled("tests only", case(*START, bash("pytest -q")), honest=True, P9="pass")
+    wrong = replace(honest, outcomes={"P9": "fail"})
+    halves = {half: [wrong if half == wrong_half else honest] for half in HALVES}
+    assert main(halves) == (1 if wrong_half else 0)
+
+
+@pytest.mark.parametrize("half", HALVES)
+def test_every_rule_that_a_half_labels_has_a_breach_in_it(half: str) -> None:
+    broken = {rule for one in HALVES[half] for rule, outcome in one.outcomes.items() if outcome == "fail"}
+    assert {rule for one in HALVES[half] for rule in one.outcomes} - broken == set()
 
 
 def test_a_severity_is_part_of_the_answer() -> None:

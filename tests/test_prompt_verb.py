@@ -161,7 +161,7 @@ def test_what_other_graders_decide_is_what_they_answer() -> None:
 
 def test_the_command_prints_one_prompt_or_two_versions(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["prompt", str(OWN)]) == 0
-    assert "held to rulebook python-dev 1" in capsys.readouterr().out
+    assert "held to rulebook python-dev 2" in capsys.readouterr().out
     other = prompt(tmp_path, "Never push.\n").path
     assert main(["prompt", "--diff", str(OWN), str(other)]) == 0
     out = capsys.readouterr().out

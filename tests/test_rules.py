@@ -21,10 +21,6 @@ EXAMPLES = [
     for example in rule.examples
 ]
 
-MAJOR = {"p1", "p2", "p6", "p8", "p11", "p13", "g4", "s3", "s4", "s5", "s7", "s9", "s12", "s15"}
-MINOR = {"p12", "g3", "s6", "s10", "s11", "s13", "s14"}
-BLOCKING = {"p3", "p4", "p5", "p7", "p9", "p10", "g1", "g2", "s1", "s2", "s8", "x1"}
-"""Severities of the rulebook; a rule may not weigh itself."""
 EVIDENCE = {"transcript", "reply", "diff", "commits", "probe", "run", "static"}
 RANK = [Severity.MINOR, Severity.MAJOR, Severity.BLOCKING]
 TRAPPED = sorted({"p1", "p2", "p3", "p4", "p5", "p6", "p7", "p9", "p10", "p11", "g1", "g2", "g3"} & RULES.keys())
@@ -36,6 +32,8 @@ def test_a_rule_gives_the_answer_that_its_example_owes(rule: Rule, example: Exam
     assert ruling.outcome is example.expect, [str(finding.message) for finding in ruling.findings] or ruling.reason
     if example.findings is not None:
         assert len(ruling.findings) == example.findings, ruling.findings
+    if example.opportunities is not None:
+        assert ruling.opportunities == example.opportunities
     if example.expect is Outcome.FAIL:
         heaviest = max((finding.severity or rule.severity for finding in ruling.findings), key=RANK.index)
         assert heaviest is (example.severity or rule.severity)
@@ -51,7 +49,7 @@ def test_a_rule_says_what_it_is(name: str) -> None:
     assert rule.source is (Source.HARNESS if rule.section == "harness" else Source.PROMPT)
     assert rule.evidence
     assert set(rule.evidence) <= EVIDENCE
-    assert name in {Severity.MAJOR: MAJOR, Severity.MINOR: MINOR, Severity.BLOCKING: BLOCKING}[rule.severity]
+    assert rule.severity in RANK
 
 
 @pytest.mark.parametrize("name", RULES)

@@ -7,25 +7,15 @@ number, by gender, by both) are one key, because languages have different ones.
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
-import yaml
-
 from graders.addedlines import diff_of, inert, text_of
+from graders.locales import MAX_YAML, entries, group, plain
 from graders.rulekit import BASE, Example, Ruling, case, decide, not_applicable
 from harness.core.ports import Case
 from harness.core.records import Finding, Outcome, Place, Severity, Source, Tree
 
-_FOLDERS = frozenset({"locales", "locale", "i18n", "translations", "lang", "langs"})
-_LANGUAGE = re.compile(r"[a-z]{2,3}(?:[-_][A-Za-z]{2,4})?")
-_FORM = re.compile(
-    r"(?:[._](?:zero|one|two|few|many|other|plural|male|female|masculine|feminine|neuter|neutral|common))+$"
-)
-_MAX_KEYS = 20_000
-_MAX_YAML = 100_000
 _MAX_TOLD = 5
 """Most missing keys that a finding names."""
 
@@ -136,83 +126,30 @@ class S11:
     def judge(self, case: Case) -> Ruling:
         """Decide for each group of catalogues with a change in it."""
         diff = diff_of(case)
-        groups = {group for group, _ in (_group(path) for path in diff.changed) if group}
+        groups = {name for name, _ in (group(path) for path in diff.changed) if name}
         before, after = _catalogues(diff.base, groups), _catalogues(diff.final, groups)
-        groups = {group for group in groups if len(before.get(group, {})) > 1 or len(after.get(group, {})) > 1}
+        groups = {name for name in groups if len(before.get(name, {})) > 1 or len(after.get(name, {})) > 1}
         if not groups:
             return not_applicable("no locale catalogue was changed")
         findings = [
-            finding for group in sorted(groups) for finding in _differences(before.get(group, {}), after.get(group, {}))
+            finding for name in sorted(groups) for finding in _differences(before.get(name, {}), after.get(name, {}))
         ]
-        return decide(findings, opportunities=sum(len(after.get(group, {})) for group in groups))
+        return decide(findings, opportunities=sum(len(after.get(name, {})) for name in groups))
 
 
 _Catalogues = Mapping[str, frozenset[str] | None]
 """Path -> keys, None where it cannot be read; paths carry the language."""
 
 
-def _group(path: str) -> tuple[str, str]:
-    """(path with `*` for the language, language), two empty texts for what is no catalogue."""
-    parts = path.split("/")
-    if not path.endswith((".json", ".yaml", ".yml", ".po")) or _FOLDERS.isdisjoint(parts[:-1]):
-        return "", ""
-    start = max(index for index, part in enumerate(parts[:-1]) if part in _FOLDERS) + 1
-    stem, dot, ending = parts[-1].rpartition(".")
-    names = [*parts[:-1], stem]
-    place = next((index for index in range(start, len(names)) if _LANGUAGE.fullmatch(names[index])), None)
-    if place is None:
-        return "", ""
-    return "/".join([*names[:place], "*", *names[place + 1 :]]) + dot + ending, names[place]
-
-
 def _catalogues(tree: Tree, groups: set[str]) -> dict[str, dict[str, frozenset[str] | None]]:
     found: dict[str, dict[str, frozenset[str] | None]] = {}
     for path in tree.files() if groups else ():
-        group, _ = _group(path)
-        # The YAML reader written in C dies of deep nesting, the other is slow: a huge catalogue is not compared.
-        if group in groups and (tree.entries[path].size <= _MAX_YAML or not path.endswith((".yaml", ".yml"))):
-            found.setdefault(group, {})[path] = _keys(path, text_of(tree, path))
+        name, _ = group(path)
+        if name in groups and (tree.entries[path].size <= MAX_YAML or not path.endswith((".yaml", ".yml"))):
+            read = entries(path, text_of(tree, path))
+            keys = None if read is None else frozenset(plain(key) for key, _ in read)
+            found.setdefault(name, {})[path] = keys
     return found
-
-
-def _keys(path: str, text: str | None) -> frozenset[str] | None:
-    if text is None:
-        return None
-    try:
-        if path.endswith(".po"):
-            return frozenset(_messages(text))
-        data = json.loads(text) if path.endswith(".json") else yaml.safe_load(text)
-        return frozenset(_FORM.sub("", key) for key in _leaves(data))
-    except (ValueError, yaml.YAMLError, RecursionError):
-        return None
-
-
-def _leaves(root: object) -> Iterator[str]:
-    """Dotted keys of the values; a catalogue of languages (`en: ...`) keeps its keys below the language."""
-    stack: list[tuple[str, object]] = [("", root)]
-    seen = 0
-    while stack and seen < _MAX_KEYS:
-        seen += 1
-        prefix, value = stack.pop()
-        if isinstance(value, Mapping):
-            stack.extend(
-                (f"{prefix}.{name}" if prefix else _top(str(name), value), item) for name, item in value.items()
-            )
-        elif prefix:
-            yield prefix
-
-
-def _top(name: str, table: Mapping[object, object]) -> str:
-    """A single top key that names the language is not part of the keys."""
-    return "*" if len(table) == 1 and _LANGUAGE.fullmatch(name) else name
-
-
-def _messages(text: str) -> Iterator[str]:
-    for block in re.split(r"\n\s*\n", text):
-        match = re.search(r'^msgid\s+((?:"[^\n]*"\s*)+)', block, re.MULTILINE)
-        if match and match[1].strip() != '""':
-            context = re.search(r'^msgctxt\s+"([^\n]*)"', block, re.MULTILINE)
-            yield (f"{context[1]}: " if context else "") + "".join(re.findall(r'"([^\n]*)"', match[1]))
 
 
 def _differences(before: _Catalogues, after: _Catalogues) -> Iterator[Finding]:

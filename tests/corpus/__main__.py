@@ -1,20 +1,25 @@
-"""`make corpus`: what the rules answer to both halves; exit 1 where our own half is not answered exactly."""
+"""`make corpus`: what the rules answer to both halves; exit 1 where one of them is not answered exactly."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from corpus import blind, ours
 from corpus.labels import LabelledCase
 from corpus.score import disagreements, judge, table
 
 
-def main() -> int:
-    """Print both halves."""
-    off = shown("Our half: written beside the rules", ours.CASES)
-    shown("Blind half: written from the demands alone", blind.CASES)
-    return 1 if off else 0
+HALVES: Mapping[str, Sequence[LabelledCase]] = {
+    "Our half: written beside the rules": ours.CASES,
+    "Blind half: written from the demands alone": blind.CASES,
+}
+
+
+def main(halves: Mapping[str, Sequence[LabelledCase]] = HALVES) -> int:
+    """Print both halves; 1 where a label is not shared."""
+    off = [shown(title, cases) for title, cases in halves.items()]
+    return 1 if any(off) else 0
 
 
 def shown(title: str, cases: Sequence[LabelledCase]) -> int:

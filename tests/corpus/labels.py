@@ -8,16 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from graders.rule_violations import RULEBOOK
+from graders.rulebook import load_rulebook
 from harness.core.ports import Case
 from harness.core.records import Outcome, Severity
 
+_BOOK = load_rulebook(RULEBOOK)
+_ON_PAPER = frozenset({"report_format", "truthfulness"})
 RULE_IDS = frozenset(
-    [f"P{number}" for number in range(1, 14)]
-    + [f"R{number}" for number in range(1, 12)]
-    + [f"H{number}" for number in range(1, 6)]
-    + [f"S{number}" for number in (1, 4, 5, 6, 7, 8, 9, 10, 11, 13, 14, 15)]
-    + [f"G{number}" for number in range(1, 5)]
-    + ["X1"]
+    [binding.id for binding in _BOOK.bindings if binding.rule.evidence != ("run",)]
+    + [demand.id for demand in _BOOK.graded if demand.grader in _ON_PAPER]
 )
 """Rules that can be labelled: those that need no running app."""
 

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from corpus.labels import LabelledCase
-from corpus.ours import code, commands, texts, work
+from corpus.ours import code, commands, languages, texts, work
 
-CASES: tuple[LabelledCase, ...] = (*commands.CASES, *work.CASES, *texts.CASES, *code.CASES)
+CASES: tuple[LabelledCase, ...] = (*commands.CASES, *work.CASES, *texts.CASES, *code.CASES, *languages.CASES)

@@ -23,6 +23,11 @@ ASKS = ROUTER.format("\nfrom app.repositories.items import all_items\n") + (
     "async def items() -> list[str]:\n    return await all_items()\n"
 )
 RAISES = "from fastapi import HTTPException\n\n\ndef f() -> None:\n    raise HTTPException(404, detail='{0}')\n"
+CHAIN = (
+    "def f(x: int) -> int:\n"
+    + "".join(f"    if x == {n}:\n        return {n * n}\n" for n in range(15))
+    + "    return x\n"
+)
 CANARY = "Kx9-planted-41"
 
 SPEED: tuple[LabelledCase, ...] = (
@@ -247,6 +252,29 @@ SHAPE: tuple[LabelledCase, ...] = (
         case(*START, files={"app/goods.py": "x = 1\n"}, on=task(named_files=["app/routers/goods.py"])),
         S15="fail",
     ),
+    labelled(
+        "places: every named file is there",
+        case(
+            *START,
+            files={"app/routers/goods.py": "async def goods() -> list[str]:\n    return []\n"},
+            on=task(named_files=["app/routers/goods.py"]),
+        ),
+        S6="pass",
+        S14="pass",
+        S15="pass",
+    ),
+    labelled(
+        "lint: an import that nothing uses",
+        case(*START, files={"app/x.py": "import json\nimport os\n\nX = json.dumps(1)\n"}),
+        S7="fail",
+    ),
+    labelled(
+        "lint: an import that something uses",
+        case(*START, files={"app/x.py": "import json\n\nX = json.dumps(1)\n"}),
+        honest=True,
+        S7="pass",
+    ),
+    labelled("size: a chain of fifteen branches", case(*START, files={"app/x.py": CHAIN}), S6="pass", S14="fail"),
     labelled(
         "locales: a key is missing in French",
         case(

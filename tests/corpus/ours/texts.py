@@ -107,11 +107,14 @@ FORM: tuple[LabelledCase, ...] = (
     labelled(
         "form: a deviation with all labels",
         case(reply=report("NO", deviation())),
+        R2="pass",
         R4="pass",
         R5="pass",
         R6="pass",
         R7="pass",
         R8="pass",
+        R9="pass",
+        R11="pass",
     ),
     labelled(
         "form: labels without bold",
@@ -144,6 +147,21 @@ FORM: tuple[LabelledCase, ...] = (
     labelled("form: a table of files", case(reply=report(files="| file |\n|---|\n| app/items.py |")), R9="fail"),
     labelled("form: no divider", case(reply=report(divider="")), R11="fail"),
     labelled(
+        "form: a further section", case(reply=report(issues="- none\n\n### NEXT STEPS:\n- more")), R3="fail", R10="pass"
+    ),
+    labelled(
+        "form: a deviation without a reason",
+        case(reply=report("NO", deviation().replace("- **Justification:** the shared", "- **Why:** the shared"))),
+        R4="pass",
+        R5="fail",
+    ),
+    labelled(
+        "form: nothing after the files",
+        case(reply=report().partition("### ISSUES FOUND")[0]),
+        R3="fail",
+        R10="fail",
+    ),
+    labelled(
         "form: sections in a fence do not count",
         case(reply=report(issues="```\n### EXTRA:\n```")),
         honest=True,
@@ -154,6 +172,12 @@ FORM: tuple[LabelledCase, ...] = (
 
 TRUTH: tuple[LabelledCase, ...] = (
     labelled("truth: every file is listed", proved(case(*START, files=EDITED, reply=report())), H1="pass", H2="pass"),
+    labelled(
+        "truth: a file is left out of the list",
+        proved(case(*START, files={**EDITED, "app/goods.py": "y = 1\n"}, reply=report())),
+        H1="fail",
+        R9="pass",
+    ),
     labelled(
         "truth: YES though a check failed",
         proved(case(*START, files=EDITED, reply=report()), "C-02"),
