@@ -68,23 +68,51 @@ def test_a_results_folder_that_cannot_be_written(tmp_path: Path) -> None:
     refused(done, str(tmp_path / "file"), "mend:")
 
 
+WALLS: dict[str, Callable[[Path], tuple[str, ...]]] = {
+    "read-only": lambda folder: ("--ro-bind", str(folder), str(folder)),
+    "no permission": lambda folder: ("--cap-drop", "ALL"),
+}
+"""Reason -> what makes bubblewrap hold even root to it."""
+
+
+@pytest.mark.sandbox
+@pytest.mark.parametrize("below", ["", "results"], ids=["itself", "to be made"])
+@pytest.mark.parametrize("wall", WALLS)
+def test_a_results_folder_in_a_place_that_takes_nothing(store: Store, tmp_path: Path, wall: str, below: str) -> None:
+    tmp_path.chmod(0o555 if wall == "no permission" else 0o755)
+    before = (str(store.bubblewrap()), "--dev-bind", "/", "/", *WALLS[wall](tmp_path), "--")
+    results = tmp_path / below
+    done = harness("run", "--agents", "noop", "--tasks", "bookings-crud", "--results", results, before=before)
+    why = "Read-only file system" if wall == "read-only" else "Permission denied"
+    refused(done, f"harness: {results}: cannot be written: {why}", "mend: make the results folder writable")
+    assert (done.stdout, list(tmp_path.iterdir())) == ("", [])
+
+
 def test_an_unknown_sandbox(tmp_path: Path) -> None:
     refused(harness("run", "--sandbox", "bubblewarp", "--results", tmp_path), "did you mean 'bubblewrap'")
 
 
-def test_a_broken_task_names_all_mistakes_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("verb", ["run", "check"])
+def test_a_broken_task_names_all_mistakes_at_once(tmp_path: Path, verb: str) -> None:
     task = tmp_path / "bookings-crud"
     shutil.copytree(ROOT / "tasks" / "bookings-crud", task)
     text = (task / "task.toml").read_text()
     (task / "task.toml").write_text(text.replace("sprint =", "sprnit =", 1).replace("health =", "heath =", 1))
     (task / "specs.md").unlink()
-    from harness.core.errors import UsageError
-    from harness.load.tasks import load_task
-
-    with pytest.raises(UsageError) as caught:
-        load_task(task)
-    for part in ("sprnit", "sprint", "health", "specs.md"):
-        assert part in str(caught.value)
+    results = ("--results", tmp_path / "results") if verb == "run" else ()
+    done = harness(verb, "--tasks", task, *results)
+    mistakes = (
+        "task.toml: sprint: field required",
+        "task.toml: app.health: field required",
+        "task.toml: app.heath: extra inputs are not permitted",
+        "task.toml: sprnit: extra inputs are not permitted",
+        "specs.md: missing; every task has one",
+    )
+    refused(
+        done, f"harness: {task}: 5 mistakes", *(f"\n  {mistake}\n" for mistake in mistakes), "  mend: change the named"
+    )
+    assert done.stdout == ""
+    assert [path.name for path in tmp_path.iterdir()] == [task.name]
 
 
 def test_a_run_that_is_not_there(tmp_path: Path) -> None:
