@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -141,7 +142,7 @@ def test_a_stored_verdict_is_reached_again_with_its_seed(tmp_path: Path) -> None
     assert "all as stored" in found.text()
 
 
-def test_another_answer_and_another_task_are_told(tmp_path: Path) -> None:
+def test_another_answer_and_other_graders_are_told(tmp_path: Path) -> None:
     folder, grader = run_folder(tmp_path), Timed("one", {})
     judged(folder, bench(grader))
     _, line = find(folder, TRIAL)
@@ -151,6 +152,37 @@ def test_another_answer_and_another_task_are_told(tmp_path: Path) -> None:
     assert not found.same
     assert "one:one: stored pass" in found.differences[0]
     assert found.notes == ("the graders are other ones than then",)
+
+
+def test_an_answer_that_is_only_advice_is_compared_too() -> None:
+    def given(outcome: Outcome) -> dict[str, Grade]:
+        advice = (CheckResult(id="stage:boots", outcome=outcome),)
+        return {"g": Grade(grader="g", version="1", digest="", checks=(), advisory=advice)}
+
+    assert list(differences(given(Outcome.PASS), given(Outcome.PASS))) == []
+    said = "  g advice stage:boots: stored pass, now fail"
+    assert list(differences(given(Outcome.PASS), given(Outcome.FAIL))) == [said]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("solved", True), ("clauses", {"C-01": 1.0}), ("failed", ("one:one",)), ("status", "YES"), ("obedience", (1, 1))],
+)
+def test_a_verdict_that_its_grades_do_not_say_is_a_difference(tmp_path: Path, name: str, value: object) -> None:
+    folder, grader = run_folder(tmp_path), Timed("one", {})
+    judged(folder, bench(grader))
+    _, line = find(folder, TRIAL)
+    found = verify(stand_task(), folder, line.model_copy(update={name: value}), bench(grader))
+    assert len(found.differences) == 1
+    assert f"verdict {name}: stored {value}, now " in found.differences[0]
+
+
+def test_another_task_than_then_cannot_reach_the_verdict_again(tmp_path: Path) -> None:
+    folder, grader = run_folder(tmp_path), Timed("one", {})
+    judged(folder, bench(grader))
+    _, line = find(folder, TRIAL)
+    with pytest.raises(UsageError, match="another one than then"):
+        verify(replace(stand_task(), digest="changed"), folder, line, bench(grader))
 
 
 def test_a_trial_without_a_verdict_cannot_be_reached_again(tmp_path: Path) -> None:

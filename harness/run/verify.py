@@ -1,13 +1,14 @@
 """Reaches a stored verdict again: from the sealed snapshot, with the seed it was reached with, without a network.
 
-Nothing is written. What differs is told check by check, and so is what has changed since: other graders or another task
-may rightly answer otherwise.
+Nothing is written. What differs is told check by check, advice and the verdict's own line included. Other graders may
+rightly answer otherwise and are told; another task asks other questions, so its verdict is none of the stored one's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from harness.core import scores
 from harness.core.errors import UsageError
 from harness.core.plugins import unknown
 from harness.core.records import CheckResult, Grade, Record
@@ -17,6 +18,9 @@ from harness.run.grade import Bench, judge
 from harness.store import journal
 from harness.store.evidence import load_evidence, load_grades
 from harness.store.layout import RunFolder
+
+DECIDED = ("solved", "truthful", "obeyed", "clean", "status", "clauses", "obedience", "rules", "failed")
+"""What a verdict's line says of the grades; the rest of it is about the judging itself."""
 
 
 class Verified(Record):
@@ -58,23 +62,28 @@ def find(folder: RunFolder, prefix: str) -> tuple[PlannedTrial, VerdictLine]:
 
 
 def verify(task: Task, folder: RunFolder, stored: VerdictLine, bench: Bench) -> Verified:
-    """Judge the sealed snapshot again and compare; `Failure` where the evidence is damaged or judging goes wrong."""
+    """Judge the sealed snapshot again and compare; `Failure` where the evidence is damaged or judging goes wrong.
+
+    `UsageError` where the task is not the one that the stored verdict is about.
+    """
+    _require_same(task, folder)
     evidence = load_evidence(folder, stored.trial, stored.attempt)
     before = load_grades(folder, stored.trial, stored.attempt)
     after = judge(task, evidence, bench, stored.seed)
+    again = scores.verdict(task, after, trial=stored.trial, attempt=stored.attempt)
     return Verified(
         trial=stored.trial,
         attempt=stored.attempt,
         seed=stored.seed,
         sealed=_sealed(folder, stored),
-        checks=sum(len(grade.checks) for grade in after.values()),
-        differences=tuple(differences(before, after)),
-        notes=tuple(_notes(task, folder, stored, bench)),
+        checks=sum(len(grade.checks) + len(grade.advisory) for grade in after.values()),
+        differences=(*differences(before, after), *_verdicts(stored, again)),
+        notes=tuple(_notes(stored, bench)),
     )
 
 
 def differences(before: Mapping[str, Grade], after: Mapping[str, Grade]) -> Iterator[str]:
-    """One line for each deciding check whose outcome or reason is another one, and for each that only one side has."""
+    """One line for each check whose outcome or reason is another one, and for each that only one side has."""
     for grader in sorted(before.keys() | after.keys()):
         mine, other = _answers(before.get(grader)), _answers(after.get(grader))
         for check in sorted(mine.keys() | other.keys()):
@@ -84,7 +93,21 @@ def differences(before: Mapping[str, Grade], after: Mapping[str, Grade]) -> Iter
 
 
 def _answers(grade: Grade | None) -> dict[str, CheckResult]:
-    return {check.id: check for check in grade.checks} if grade is not None else {}
+    """By id; a check that moved between deciding and advice is another one."""
+    if grade is None:
+        return {}
+    return {check.id: check for check in grade.checks} | {f"advice {check.id}": check for check in grade.advisory}
+
+
+def _verdicts(stored: VerdictLine, again: VerdictLine) -> Iterator[str]:
+    for name in DECIDED:
+        one, two = getattr(stored, name), getattr(again, name)
+        if one != two:
+            yield f"  verdict {name}: stored {_short(one)}, now {_short(two)}"
+
+
+def _short(value: object) -> str:
+    return str(value)[:200]
 
 
 def _said(check: CheckResult | None) -> str:
@@ -93,12 +116,20 @@ def _said(check: CheckResult | None) -> str:
     return f"{check.outcome}" + (f" ({check.reason[:120]})" if check.reason else "")
 
 
-def _notes(task: Task, folder: RunFolder, stored: VerdictLine, bench: Bench) -> Iterator[str]:
+def _notes(stored: VerdictLine, bench: Bench) -> Iterator[str]:
     if set(stored.graders.values()) != {bench.digest}:
         yield "the graders are other ones than then"
-    pinned = next((planned.digest for planned in folder.manifest.tasks if planned.id == task.id), None)
+
+
+def _require_same(task: Task, folder: RunFolder) -> None:
+    pinned = next((planned.digest for planned in folder.manifest.tasks if planned.id == task.id), "")
     if pinned != task.digest:
-        yield "the task is another one than then"
+        raise UsageError(
+            f"task {task.id} is another one than then ({pinned[:12]}, now {task.digest[:12]}): "
+            "the verdict cannot be reached again",
+            where=str(task.root),
+            mend="check out the task as it was, or judge the delivery by this one with `harness grade`",
+        )
 
 
 def _sealed(folder: RunFolder, stored: VerdictLine) -> str:
