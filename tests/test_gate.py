@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import random
 import xml.etree.ElementTree as ElementTree
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pytest
 from stored_runs import RULEBOOK, arm, drawn, passes, run_of, tasks
 from test_compare import A, B, harness
@@ -16,9 +16,6 @@ from test_compare import A, B, harness
 from harness.core.errors import Cause
 from harness.core.records import Limits
 from harness.core.runs import PlannedTrial
-from harness.report.paired import Pair, difference
-from harness.report.stats import estimate
-from harness.report.stratified import exact
 
 
 def based(folder: Path, counts: list[int] = A, **more: object) -> Path:
@@ -232,93 +229,7 @@ def test_a_damaged_history_is_named_and_not_written_to(tmp_path: Path) -> None:
     assert history.read_bytes() == before
 
 
-# --- what the statistics promise, simulated again ----------------------------------------------------------------
-
-
-def _cells(chances: np.ndarray, trials: int, source: np.random.Generator) -> np.ndarray:
-    return source.binomial(trials, chances)
-
-
-def _pairs(a: np.ndarray, b: np.ndarray, trials: int) -> list[Pair]:
-    return [((int(x), trials), (int(y), trials)) for x, y in zip(a, b, strict=True)]
-
-
-def _within(hits: int, replicates: int, low: float, high: float) -> bool:
-    """Whether a true share in [low, high] could have given this count, three standard errors of it allowed."""
-    slack = 3 * (0.05 * 0.95 / replicates) ** 0.5
-    return low - slack <= hits / replicates <= high + slack
-
-
-REPLICATES = 2000
-
-
-@pytest.mark.slow
-def test_a_gate_without_a_regression_rings_falsely_as_often_as_it_says() -> None:
-    source = np.random.default_rng(11)
-    alarms = 0
-    for _ in range(REPLICATES):
-        chances = source.beta(1, 1, 20)
-        alarms += exact(_pairs(_cells(chances, 3, source), _cells(chances, 3, source), 3)).mid_lower < 0.05
-    print(f"false alarms: {alarms / REPLICATES:.4f}")
-    assert _within(alarms, REPLICATES, 0.04, 0.06)
-
-
-@pytest.mark.slow
-def test_a_gate_sees_a_drop_as_often_as_it_says() -> None:
-    source = np.random.default_rng(12)
-    seen = 0
-    for _ in range(REPLICATES):
-        chances = source.uniform(0.2, 0.9, 20)
-        seen += exact(_pairs(_cells(chances, 3, source), _cells(chances - 0.2, 3, source), 3)).mid_lower < 0.05
-    print(f"power at -20 points: {seen / REPLICATES:.3f}")
-    assert seen / REPLICATES > 0.7
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("effect", [0.0, 0.1])
-def test_the_interval_of_a_difference_holds_the_truth_as_often_as_it_says(effect: float) -> None:
-    """Population: every replicate draws other tasks; the truth is the mean difference over all of them."""
-    source = np.random.default_rng(13)
-    held = 0
-    for _ in range(REPLICATES):
-        chances = source.uniform(0.05, 0.85, 20)
-        moved = np.clip(chances + effect + source.uniform(-0.05, 0.05, 20), 0, 1)
-        found = difference(_pairs(_cells(chances, 3, source), _cells(moved, 3, source), 3))
-        assert found.interval is not None
-        held += found.interval[0] <= effect <= found.interval[1]
-    print(f"coverage: {held / REPLICATES:.4f}")
-    assert _within(held, REPLICATES, 0.94, 0.97)
-
-
-@pytest.mark.slow
-def test_the_interval_of_an_arm_holds_the_truth_as_often_as_it_says() -> None:
-    source = np.random.default_rng(14)
-    held = 0
-    for _ in range(REPLICATES):
-        chances = source.beta(2, 2, 20)
-        found = estimate([(int(passed), 3) for passed in _cells(chances, 3, source)])
-        assert found is not None
-        held += found.interval[0] <= 0.5 <= found.interval[1]
-    print(f"coverage: {held / REPLICATES:.4f}")
-    assert _within(held, REPLICATES, 0.94, 0.973)
-
-
-@pytest.mark.slow
-def test_nearly_alike_arms_get_an_interval_that_holds(tmp_path: Path) -> None:
-    """At the ceiling most replicates show no difference at all; the posterior takes over there."""
-    source = np.random.default_rng(15)
-    held, none_differ = 0, 0
-    replicates = 400
-    for _ in range(replicates):
-        chances = np.full(12, 0.995)
-        pairs = _pairs(_cells(chances, 3, source), _cells(chances, 3, source), 3)
-        found = difference(pairs)
-        assert found.interval is not None
-        none_differ += "Dirichlet" in found.method
-        held += found.interval[0] <= 0 <= found.interval[1]
-    print(f"coverage: {held / replicates:.4f}, alike {none_differ}")
-    assert none_differ > 100
-    assert held / replicates >= 0.94 - 3 * (0.05 * 0.95 / replicates) ** 0.5
+# --- every form, and the real command many times ---------------------------------------------------------------
 
 
 @pytest.mark.parametrize("form", ["grid", "markdown", "json"])
@@ -342,30 +253,16 @@ def test_every_table_names_the_rulebook(tmp_path: Path, verb: str, form: str) ->
 
 
 @pytest.mark.slow
-def test_thirty_nights_of_equal_arms_seldom_ring() -> None:
-    from harness.report.stratified import ALARM, e_value, shiryaev_roberts
-
-    source = np.random.default_rng(16)
-    months = 300
-    rang = 0
-    for _ in range(months):
-        chances = source.beta(1, 1, 12)
-        nights = [e_value(_pairs(_cells(chances, 3, source), _cells(chances, 3, source), 3)) for _ in range(30)]
-        rang += max(shiryaev_roberts(nights)) >= ALARM
-    print(f"rang falsely in {rang}/{months} months")
-    assert rang / months <= 0.02 + 3 * (0.02 * 0.98 / months) ** 0.5
-
-
-@pytest.mark.slow
 def test_the_gate_through_the_real_command_two_hundred_times(tmp_path: Path) -> None:
     source = random.Random(17)
-    alarms = 0
+    codes: Counter[int] = Counter()
     for number in range(200):
         chances = [source.random() for _ in range(20)]
         run_of(tmp_path, {"dev": drawn(chances, 3, source)}, run=f"b{number}")
         run_of(tmp_path, {"dev": drawn(chances, 3, source)}, run=f"n{number}")
         path = tmp_path / f"{number}.json"
         harness("baseline", "save", f"b{number}", "--out", path, "--results", tmp_path)
-        alarms += gated(tmp_path, path, "--against", f"n{number}")[0]
-    print(f"false alarms {alarms}/200")
-    assert 1 <= alarms <= 20
+        codes[gated(tmp_path, path, "--against", f"n{number}")[0]] += 1
+    print(f"exit codes of 200 nights without a regression: {dict(codes)}")
+    assert set(codes) == {0, 1}
+    assert codes[1] <= 19  # 5 % of 200, and three standard errors
