@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import time
@@ -220,13 +221,167 @@ def test_a_machine_that_stands_still_for_a_while_changes_no_answer(task: Task, l
     assert [check.outcome for check in given.checks] == [Outcome.PASS] * 3
 
 
-def test_a_judge_without_room_on_its_disk_says_the_same_or_nothing(task: Task, lab: Lab) -> None:
-    fill = "for place in /tmp /srv /run /home/dev /dev/shm; do head -c 2G /dev/zero > $place/full; done; true"
+FILL = """
+set -u
+for place in /tmp /srv /home/dev /dev/shm; do
+    [ -w $place ] || continue
+    head -c 3G /dev/zero > $place/full 2>/dev/null
+    if echo one more > $place/another 2>/dev/null; then echo "there is room in $place"; exit 1; fi
+    echo $place
+done
+"""
+
+
+def fill(box: Sandbox) -> None:
+    """Leave no room on any disk of a sandbox."""
+    done = box.run(["bash", "-c", FILL], deadline=Deadline(60.0))
+    assert done.exit_code == 0, done
+    assert {"/tmp", "/srv"} <= set(done.stdout.decode().split())
+
+
+def test_a_judge_whose_disk_fills_up_needs_none_and_says_the_same(task: Task, lab: Lab) -> None:
+    filled = []
 
     def act(boxes: Boxes) -> None:
-        boxes["judge"].run(["bash", "-c", fill], deadline=Deadline(60.0))
+        fill(boxes["judge"])
+        filled.append(True)
 
-    given = None
-    with contextlib.suppress(Failure):
-        given = grade(task, DisturbedLab(lab, act))
-    assert given is None or [check.outcome for check in given.checks] == [Outcome.PASS] * 3
+    given = grade(task, DisturbedLab(lab, act))
+    assert filled == [True]
+    assert [check.outcome for check in given.checks] == [Outcome.PASS] * 3
+
+
+@dataclass
+class FullBox:
+    """A judge whose disk is full before the checks come."""
+
+    box: Sandbox
+
+    def put(self, root: str, content: Mapping[str, tuple[bytes, bool]]) -> None:
+        if root == "/srv/checks":
+            fill(self.box)
+        self.box.put(root, content)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.box, name)
+
+
+class FullLab(DisturbedLab):
+    @contextlib.contextmanager
+    def sandbox(self, spec: SandboxSpec) -> Iterator[Sandbox]:
+        with super().sandbox(spec) as box:
+            yield cast(Sandbox, FullBox(box)) if spec.role == "judge" else box
+
+
+def test_a_judge_that_has_no_room_for_the_checks_is_never_a_score(task: Task, lab: Lab) -> None:
+    with pytest.raises(Failure) as caught:
+        grade(task, FullLab(lab))
+    assert caught.value.cause is Cause.SANDBOX
+    assert os.strerror(errno.ENOSPC) in caught.value.message
+
+
+FILLING = b"""
+import os
+with open("/workspace/full", "wb", buffering=0) as file:
+    while True:
+        file.write(bytes(1_000_000))
+"""
+
+
+def test_a_delivery_that_fills_its_own_disk_has_failed(task: Task, lab: Lab) -> None:
+    given = TestsPassing().grade(case(task, lab, {"app/migrate.py": FILLING}))
+    assert {(check.outcome, check.reason) for check in given.checks} == {(Outcome.FAIL, "stage:migrates")}
+    assert os.strerror(errno.ENOSPC) in given.checks[0].findings[0].message
+
+
+# --- a clock that jumps -------------------------------------------------------------------------------------------
+
+DAY = 86_400.0
+JUMPING = """
+import time
+
+REAL, REAL_NS = time.time, time.time_ns
+SHIFT = [0.0]
+time.time = lambda: REAL() + SHIFT[0]
+time.time_ns = lambda: REAL_NS() + int(SHIFT[0] * 10**9)
+"""
+
+
+def test_clocks_that_jump_change_no_answer(task: Task, lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The judge's clock a day ahead and an hour back between two checks, the host's a day back under way."""
+    checks = CHECKS.replace('"""Goes on', 'SHIFT[0] = 86_400.0\n    """Goes on')
+    checks = checks.replace('assert api.get("/nowhere")', 'SHIFT[0] = -3_600.0; assert api.get("/nowhere")')
+    root = task.root / "jumping"
+    (root / "checks").mkdir(parents=True)
+    (root / "checks" / "test_a.py").write_text(JUMPING + checks)
+    (root / "contract.openapi.yaml").write_text("paths: {}\n")
+    real = time.time
+
+    def act(boxes: Boxes) -> None:
+        monkeypatch.setattr(time, "time", lambda: real() - DAY)
+
+    given = grade(replace(task, root=root), DisturbedLab(lab, act))
+    assert time.time() < real() - DAY / 2
+    assert [check.outcome for check in given.checks] == [Outcome.PASS] * 3
+
+
+# --- a check that does not answer ---------------------------------------------------------------------------------
+
+SMALL_APP = b"""
+from fastapi import FastAPI
+app = FastAPI()
+
+@app.get("/health")
+async def health() -> dict[str, str]:
+    return {"status": "up"}
+"""
+MARKS = 'import pytest\nfrom graders.testkit import covers, fail_to_pass\n{}\n@covers("C-01")\n@fail_to_pass\n'
+SILENT = {
+    "it skips under way": MARKS.format("") + 'def test_one(api):\n    pytest.skip("not today")\n',
+    "it expects to fail": MARKS.format("") + 'def test_one(api):\n    pytest.xfail("known")\n',
+    "its fixture skips": (
+        MARKS.format("@pytest.fixture\ndef made():\n    pytest.skip('none')\n") + "def test_one(made): ...\n"
+    ),
+    "its module expects to fail": MARKS.format("pytestmark = pytest.mark.xfail") + "def test_one(api): assert False\n",
+    "its module is skipped": MARKS.format("pytestmark = pytest.mark.skip") + "def test_one(api): ...\n",
+}
+
+
+def small(task: Task, root: Path, checks: str) -> Task:
+    """A task with these checks and no services."""
+    (root / "checks").mkdir()
+    (root / "checks" / "test_a.py").write_text(checks)
+    (root / "contract.openapi.yaml").write_text("paths: {}\n")
+    app = task.file.app.model_copy(update={"migrate": ()})
+    return replace(task, root=root, file=task.file.model_copy(update={"services": (), "app": app}))
+
+
+@pytest.mark.parametrize("name", SILENT)
+def test_a_check_that_skips_at_run_time_makes_the_trial_invalid(
+    task: Task, lab: Lab, tmp_path: Path, name: str
+) -> None:
+    with pytest.raises(Failure) as caught:
+        TestsPassing().grade(case(small(task, tmp_path, SILENT[name]), lab, {"app/main.py": SMALL_APP}))
+    assert caught.value.cause is Cause.GRADER
+    assert "test_a.py::test_one skips or expects to fail" in caught.value.message
+
+
+LONG_DOCUMENT = (
+    SMALL_APP
+    + b"""
+from fastapi.responses import Response
+app.routes[:] = [route for route in app.routes if route.path != "/openapi.json"]
+
+@app.get("/openapi.json")
+async def document() -> Response:
+    return Response(b"\\xff" * 390_000)
+"""
+)
+
+
+def test_a_document_that_is_long_once_spelled_voids_no_trial(task: Task, lab: Lab, tmp_path: Path) -> None:
+    checks = MARKS.format("") + 'def test_one(api): assert api.get("/health").status == 200\n'
+    given = TestsPassing().grade(case(small(task, tmp_path, checks), lab, {"app/main.py": LONG_DOCUMENT}))
+    assert [check.outcome for check in given.checks] == [Outcome.PASS]
+    served = next(check for check in given.advisory if check.id == "openapi:served")
+    assert (served.outcome, served.reason) == (Outcome.FAIL, "the app serves no document")
