@@ -125,6 +125,7 @@ def _run_flags(run: argparse.ArgumentParser) -> None:
     run.add_argument("--jobs", type=_positive, default=2, help="trials at once (default: 2)")
     run.add_argument("--budget", type=float, metavar="USD", help="cap on the money of the whole run")
     run.add_argument("--prices", type=Path, metavar="FILE", help="price table to use instead of the shipped one")
+    _rulebook(run)
     run.add_argument("--name", help="name of the run (default: date and time)")
     _tells(run)
     _results(run)
@@ -143,6 +144,7 @@ def _stored_parsers(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) 
     grade = verbs.add_parser("grade", help="judge a run's sealed deliveries again; no agent is run")
     _which(grade)
     grade.add_argument("--jobs", type=_positive, default=2, help="trials at once (default: 2)")
+    _rulebook(grade, "the run's own")
     _tells(grade)
     grade.set_defaults(verb=_grade)
     table = verbs.add_parser("table", help="print a run's table")
@@ -174,6 +176,7 @@ def _check_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--due", type=_positive, metavar="N", help="only tasks that changed since `make proof`, and N more"
     )
     check.add_argument("--jobs", type=_positive, default=2, help="trials at once (default: 2)")
+    _rulebook(check)
     check.set_defaults(verb=_check)
     _proof_parser(verbs)
 
@@ -206,7 +209,7 @@ def _prompt_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -
     prompt = verbs.add_parser("prompt", help="what an agent file demands, sentence by sentence, and what decides it")
     prompt.add_argument("files", nargs="+", type=Path, metavar="FILE", help="agent file; two with --diff")
     prompt.add_argument("--diff", action="store_true", help="what two versions demand differently")
-    prompt.add_argument("--rulebook", type=Path, metavar="FILE", help="rulebook (default: the shipped one)")
+    _rulebook(prompt)
     prompt.set_defaults(verb=_prompt)
 
 
@@ -214,7 +217,8 @@ def _machine_parsers(verbs: argparse._SubParsersAction[argparse.ArgumentParser])
     doctor = verbs.add_parser("doctor", help="what this machine can do: isolation, limits, disk; what to mend")
     doctor.add_argument("--format", default="text", choices=("text", "json"), help="default: text")
     doctor.set_defaults(verb=_doctor)
-    clean = verbs.add_parser("clean", help="remove built images, and containers and folders of killed runs")
+    clean = verbs.add_parser("clean", help="remove built images, and what killed runs left")
+    clean.add_argument("--dry-run", action="store_true", help="only say what would be removed, with sizes")
     clean.set_defaults(verb=_clean)
 
 
@@ -225,6 +229,12 @@ def _which(parser: argparse.ArgumentParser) -> None:
 
 def _results(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--results", type=Path, metavar="DIR", help="results folder (default: results/)")
+
+
+def _rulebook(parser: argparse.ArgumentParser, default: str = "the shipped one") -> None:
+    parser.add_argument(
+        "--rulebook", type=Path, metavar="FILE", help=f"which rules the prompt is held to (default: {default})"
+    )
 
 
 def _tells(parser: argparse.ArgumentParser) -> None:

@@ -11,22 +11,23 @@ import json
 import os
 import platform
 import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from harness.core.errors import Failure, UsageError
+from harness.sandboxes import bubblewrap, images, kinds, limits
 from harness.sandboxes import engine as engines
-from harness.sandboxes import images, kinds
 from harness.sandboxes.bubblewrap import MENDS, Bubblewrap
 from harness.sandboxes.docker import Docker
 from harness.sandboxes.engine import LEASE, Engine, held, reap
 from harness.sandboxes.leases import dead
-from harness.sandboxes.limits import Groups
+from harness.sandboxes.limits import NOT_KEPT, Groups
 from harness.sandboxes.probes import Proven, probe
 from harness.sandboxes.toolchain import Store, default_root
 
@@ -55,6 +56,7 @@ class Machine:
     toolchains: Path
     environ: Mapping[str, str]
     proc: Path = Path("/proc")
+    groups: Path = limits.ROOT
     say: Callable[[str], None] = field(default=lambda _: None)
 
     @property
@@ -67,17 +69,20 @@ class Machine:
 
 def examine(machine: Machine) -> list[Finding]:
     """Everything, in the order in which it is shown."""
+    # Looked for first: whoever opens a sandbox removes most of it.
+    was_left = leftovers(machine)
     return [
-        Finding("python", "ok", f"{platform.python_version()} on {platform.machine()}, {platform.system()}"),
+        Finding("python", "ok", f"{platform.python_version()} on {platform.machine()}"),
+        Finding("kernel", "ok", f"{platform.system()} {platform.release()}"),
         *disk(machine),
         memory(machine),
         clock(machine),
         *namespaces(machine),
         call_filter(machine),
-        control_groups(),
+        control_groups(machine),
         *toolchains(machine),
         *sandboxes(machine),
-        leftovers(machine),
+        was_left,
     ]
 
 
@@ -97,8 +102,10 @@ def disk(machine: Machine) -> Iterator[Finding]:
     place = next(folder for folder in (root, *root.parents) if folder.is_dir())
     free = shutil.disk_usage(place).free
     seen = f"{free / GB:.1f} GB free for toolchains at {root}"
-    if not os.access(place, os.W_OK):
-        mend = "set HARNESS_STORE to a folder that you may write"
+    mend = "set HARNESS_STORE to a folder that you may write"
+    if root.exists() and not root.is_dir():
+        yield Finding("disk", "failed", f"{root} is no folder", "no toolchain can be built", mend)
+    elif not os.access(place, os.W_OK):
         yield Finding("disk", "failed", f"{place} cannot be written", "no toolchain can be built", mend)
     elif free < DISK:
         cost = "building a toolchain or its image may fail half way"
@@ -126,7 +133,7 @@ def memory(machine: Machine) -> Finding:
 
 
 def clock(machine: Machine) -> Finding:
-    """A clock that stands before this program's own files is wrong; so is one far after the newest price."""
+    """A clock that stands before this program's own files is wrong."""
     newest = max(path.stat().st_mtime for path in (machine.toolchains, Path(__file__)))
     now = time.time()
     seen = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(now))
@@ -166,14 +173,16 @@ def call_filter(machine: Machine) -> Finding:
     )
 
 
-def control_groups() -> Finding:
+def control_groups(machine: Machine) -> Finding:
     """Whether this user may make control groups for bubblewrap's sandboxes."""
-    group = Groups().make(100_000_000, 10)
+    group = Groups(machine.groups).make(100_000_000, 10)
     if group is None:
-        cost = "bubblewrap's memory limit is kept by watching, 40 ms late, and processes by a limit per user"
+        cost = (
+            "bubblewrap's memory limit is kept by watching, 40 ms late, processes by a limit per user, cpu not at all"
+        )
         mend = "run in a delegated group (systemd-run --user --scope -p Delegate=yes ...), as root, or use docker"
         return Finding("cgroups", "warning", "none can be made by this user", cost, mend)
-    kept = ", ".join(f"{name}: {how}" for name, how in group.applied.items())
+    kept = ", ".join(f"{name}: {how}" for name, how in ({"cpu": NOT_KEPT} | group.applied).items())
     group.remove()
     return Finding("cgroups", "ok", kept)
 
@@ -205,6 +214,7 @@ def _text(path: Path) -> str:
 
 def sandboxes(machine: Machine) -> Iterator[Finding]:
     """Each kind, live."""
+    yield from _version(machine)
     yield from _live(machine, "bubblewrap")
     try:
         engine = Engine(machine.environ)
@@ -226,14 +236,27 @@ def sandboxes(machine: Machine) -> Iterator[Finding]:
     yield from _images(machine, engine)
 
 
+def _version(machine: Machine) -> Iterator[Finding]:
+    """Which bubblewrap it is; where there is none, the live try says why."""
+    with suppress(OSError, UsageError):
+        program = machine.store.bubblewrap()
+        said = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout
+        yield Finding(
+            "bubblewrap", "ok", f"{said.removeprefix('bubblewrap').strip() or 'of no known version'} at {program}"
+        )
+
+
 def _images(machine: Machine, engine: Engine) -> Iterator[Finding]:
-    """The base and, where there is one, the probes."""
+    """The base, what was built and, where there is a base, the probes."""
     base = kinds.images(engine, machine.store, machine.toolchains, machine.environ, machine.say)
     try:
+        with engine.calls("look for images") as client:
+            built = [_image_in_words(image) for image in images.ours(client)]
         held_base = base.base_id()
     except Failure as failure:
         yield Finding("docker: base", "failed", failure.message, "no container opens", "restart the daemon")
         return
+    yield Finding("docker: images", "ok", ", ".join(built) or "none built yet")
     if held_base is None:
         cost = "`--sandbox auto` takes bubblewrap; `--sandbox docker` fetches the base first, about 400 MB"
         mend = f"docker pull {base.base}, or set {kinds.BASE} to an image that the daemon holds"
@@ -267,26 +290,45 @@ def _live(machine: Machine, kind: str) -> Iterator[Finding]:
 
 def leftovers(machine: Machine) -> Finding:
     """What killed harnesses left behind."""
-    found = [f"folder {path}" for path in _unfinished(machine.store.root)]
-    with _daemon(machine) as client:
-        if client is not None:
-            found += [f"container {item['Id'][:12]}" for item in held(client) if dead(item["Labels"][LEASE])]
-    if found:
+    if found := _left(machine):
         return Finding("leftovers", "warning", ", ".join(found), "disk and memory", "harness clean")
     return Finding("leftovers", "ok", "none")
 
 
+def removable(machine: Machine) -> list[str]:
+    """What `clean` would remove, in its words."""
+    with _daemon(machine) as client:
+        return _left(machine) + ([] if client is None else [_image_in_words(image) for image in images.idle(client)])
+
+
 def clean(machine: Machine) -> list[str]:
-    """Remove them, and the images of toolchains; what was removed, in words."""
-    removed = []
+    """Remove what killed harnesses left, and the images of toolchains; what is gone, in words."""
+    before = removable(machine)
     for path in _unfinished(machine.store.root):
         shutil.rmtree(path, ignore_errors=True)
-        removed.append(f"folder {path}")
+    bubblewrap.sweep()
+    Groups(machine.groups).sweep()
     with _daemon(machine) as client:
         if client is not None:
-            removed += [f"container {name}" for name in reap(client)]
-            removed += [f"image {name}" for name in images.remove(client)]
-    return removed
+            reap(client)
+            images.remove(client)
+    after = removable(machine)
+    return [what for what in before if what not in after]
+
+
+def _left(machine: Machine) -> list[str]:
+    """In words: folders, processes and control groups of bubblewrap's, containers."""
+    found = [f"folder {path}" for path in _unfinished(machine.store.root)]
+    found += [f"process {pid} of bubblewrap" for pid in bubblewrap.left()]
+    found += [f"control group {path}" for path in limits.left(machine.groups)]
+    with _daemon(machine) as client:
+        if client is not None:
+            found += [f"container {item['Id'][:12]}" for item in held(client) if dead(item["Labels"][LEASE])]
+    return found
+
+
+def _image_in_words(image: dict[str, Any]) -> str:
+    return f"image {images.name_of(image)} ({image['Size'] / GB:.2f} GB with its base)"
 
 
 def _unfinished(root: Path) -> list[Path]:
@@ -296,7 +338,7 @@ def _unfinished(root: Path) -> list[Path]:
 
 
 @contextmanager
-def _daemon(machine: Machine) -> Iterator[object]:
+def _daemon(machine: Machine) -> Iterator[Any]:
     """A client of the daemon, None where none answers."""
     try:
         engine = Engine(machine.environ)
@@ -335,9 +377,9 @@ def doctor(parsed: argparse.Namespace) -> int:
 
 
 def cleaned(parsed: argparse.Namespace) -> int:
-    """`harness clean`."""
-    removed = clean(_here())
-    print("\n".join(f"removed {what}" for what in removed) or "nothing to remove")
+    """`harness clean`; with `--dry-run` what it would remove."""
+    word, found = ("would remove", removable(_here())) if parsed.dry_run else ("removed", clean(_here()))
+    print("\n".join(f"{word} {what}" for what in found) or "nothing to remove")
     return 0
 
 

@@ -58,6 +58,7 @@ MAY_BE_SKIPPED = {
     "only root may mount; the limit on a file's size is tried beside this": "a daemon may be used without being root",
     "only root hands sandboxes to another user": "as above: who is not root has one user alone",
     "only root looks at another user's files": "as above",
+    "only root starts a daemon of its own": "as above",
     "the daemon is not reached by a socket of this machine": "the test cuts the connection, which stands in for TCP",
 }
 """Reason of a skip -> why it is no gap where a Docker daemon is demanded; with any other reason a skip fails there.

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.sandboxes.leases import started
-from harness.sandboxes.limits import PARENT, Group, Groups
+from harness.sandboxes.limits import PARENT, Group, Groups, left
 
 
 def first_version(root: Path) -> Path:
@@ -18,12 +18,13 @@ def first_version(root: Path) -> Path:
     return root
 
 
-def second_version(root: Path) -> Path:
+def second_version(root: Path, controllers: str = "cpuset cpu memory pids") -> Path:
     """The folder of this process, as the kernel names it, below `root`."""
-    (root / "cgroup.controllers").write_text("memory pids")
+    (root / "cgroup.controllers").write_text(controllers)
     line = next((line for line in Path("/proc/self/cgroup").read_text().splitlines() if line.startswith("0::")), "0::/")
     here = root / line[3:].strip("/")
     here.mkdir(parents=True, exist_ok=True)
+    (here / "cgroup.controllers").write_text(controllers)
     return here
 
 
@@ -37,23 +38,40 @@ def test_the_first_version_has_a_folder_for_each_controller(tmp_path: Path) -> N
     }
     assert (group.folders["memory"] / "memory.limit_in_bytes").read_text() == "1000"
     assert (group.folders["pids"] / "pids.max").read_text() == "7"
-    assert group.applied == {"memory": "cgroup v1", "processes": "cgroup v1", "cpu": "cgroup v1, fair share"}
+    assert (group.folders["cpu"] / "cpu.cfs_quota_us").read_text() == str(min(2, os.cpu_count() or 1) * 100_000)
+    assert group.applied == {"memory": "cgroup v1", "processes": "cgroup v1", "cpu": "cgroup v1"}
     group.enter(4711)
     assert [(folder / "cgroup.procs").read_text() for folder in group.folders.values()] == ["4711"] * 3
 
 
 def test_the_second_version_has_one_folder_and_hands_its_controllers_on(tmp_path: Path) -> None:
     here = second_version(tmp_path)
-    group = Groups(tmp_path).make(1000, 7)
+    group = Groups(tmp_path, cpus=0.5).make(1000, 7)
     assert group is not None
     (folder,) = set(group.folders.values())
     assert folder.parent == here / PARENT
     for above in (here, here / PARENT):
-        assert (above / "cgroup.subtree_control").read_text() == "+memory +pids"
+        assert (above / "cgroup.subtree_control").read_text() == "+memory +pids +cpu"
     assert (folder / "memory.max").read_text() == "1000"
     assert (folder / "pids.max").read_text() == "7"
     assert not (folder / "memory.swap.max").exists()
+    assert (folder / "cpu.max").read_text() == "50000 100000"
+    assert group.applied == {"memory": "cgroup v2", "processes": "cgroup v2", "cpu": "cgroup v2"}
+
+
+def test_without_a_controller_for_it_no_cap_on_processors_is_claimed(tmp_path: Path) -> None:
+    here = second_version(tmp_path, "memory pids")
+    group = Groups(tmp_path).make(1000, 7)
+    assert group is not None
+    assert (here / "cgroup.subtree_control").read_text() == "+memory +pids"
     assert group.applied == {"memory": "cgroup v2", "processes": "cgroup v2"}
+
+
+@pytest.mark.parametrize("quota", [None, "-1"])
+def test_a_cap_that_the_kernel_did_not_take_is_a_fair_share(tmp_path: Path, quota: str | None) -> None:
+    if quota is not None:
+        (tmp_path / "cpu.cfs_quota_us").write_text(quota)
+    assert Group({"cpu": tmp_path}, 1).applied == {"cpu": "cgroup v1, fair share"}
 
 
 def test_all_sandboxes_together_weigh_more_than_one_process(tmp_path: Path) -> None:
@@ -90,7 +108,9 @@ def test_groups_of_dead_harnesses_are_swept_and_those_of_living_ones_kept(tmp_pa
     alive = f"{os.getpid()}-{started(os.getpid())}-99"
     for name in ("4194305-1-1", f"{os.getpid()}-1-99", alive, "somebody-else"):
         (parent / name).mkdir(parents=True)
+    assert sorted(path.name for path in left(tmp_path)) == sorted(["4194305-1-1", f"{os.getpid()}-1-99"])
     Groups(tmp_path)
+    assert left(tmp_path) == []
     assert sorted(path.name for path in parent.iterdir()) == sorted([alive, "somebody-else"])
 
 

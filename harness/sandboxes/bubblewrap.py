@@ -34,7 +34,7 @@ from harness.core.errors import Cause, Failure
 from harness.core.ports import SandboxSpec
 from harness.sandboxes import seccomp
 from harness.sandboxes.leases import dead, lease
-from harness.sandboxes.limits import Group, Groups
+from harness.sandboxes.limits import NOT_KEPT, Group, Groups
 from harness.sandboxes.link import RunnerSandbox
 from harness.sandboxes.toolchain import RUNNER_FILE, VENV, WHEELHOUSE, Store, Toolchain
 
@@ -83,11 +83,21 @@ BASE_ENV = {
 }
 
 
+SHARED = 256_000_000
+"""Bytes of shared memory: a database's parallel queries take theirs from there."""
 MARK = "CONTRACT_HARNESS"
 """Variable of bubblewrap's own environment that names its harness; nothing inside a sandbox can see it."""
 TRIAL, ROLE = f"{MARK}_TRIAL", f"{MARK}_ROLE"
 """Variables beside it: whose sandbox it is, and what for. They are what labels are to a container."""
-UNGROUPED = {"processes": "rlimit", "files": "rlimit", "disk": "tmpfs", "memory": "watched"}
+UNGROUPED = {
+    "processes": "rlimit",
+    "files": "rlimit",
+    "disk": "tmpfs",
+    "memory": "watched",
+    "cpu": NOT_KEPT,
+    "inodes": "as memory",
+}
+"""How limits are kept without a control group. Bubblewrap's tmpfs takes no number of files: each costs its memory."""
 
 
 class Bubblewrap:
@@ -229,7 +239,7 @@ def _writable(disk: int) -> list[tuple[str, int]]:
         ("/home/dev", disk // 4),
         ("/srv", disk // 2),
         ("/run", small),
-        ("/dev/shm", 256_000_000),
+        ("/dev/shm", SHARED),
     ]
 
 
@@ -257,23 +267,40 @@ def _popen(argv: list[str], fds: list[int], errors: IO[bytes], env: Mapping[str,
     )
 
 
-def sweep() -> int:
-    """End what harnesses that were killed left of bubblewrap; how many processes that were."""
-    return sum(_end_of_dead(int(path.name)) for path in Path("/proc").iterdir() if path.name.isdecimal())
+def left() -> list[int]:
+    """Processes of bubblewrap whose harness was killed."""
+    return [pid for pid in _numbers() if _is_left(pid)]
+
+
+def sweep() -> list[int]:
+    """End what harnesses that were killed left of bubblewrap; its processes."""
+    return [pid for pid in _numbers() if _end_of_dead(pid)]
+
+
+def _numbers() -> list[int]:
+    return sorted(int(path.name) for path in Path("/proc").iterdir() if path.name.isdecimal())
+
+
+def _is_left(pid: int) -> bool:
+    """Whether it is bubblewrap of a harness that is gone; what cannot be looked at is somebody else's."""
+    try:
+        owner = _owner(pid)
+    except OSError:
+        return False
+    return owner is not None and dead(owner)
 
 
 def _end_of_dead(pid: int) -> bool:
-    """Kill a process if it is bubblewrap of a harness that is gone; what cannot be looked at is somebody else's."""
+    """Kill a process if it is bubblewrap of a harness that is gone."""
     try:
-        if _owner(pid) is None:
+        if not _is_left(pid):
             return False
         handle = os.pidfd_open(pid)
     except OSError:
         return False
     try:
         # Once more: now the number cannot be given to another process any more.
-        owner = _owner(pid)
-        if owner is None or not dead(owner):
+        if not _is_left(pid):
             return False
         signal.pidfd_send_signal(handle, signal.SIGKILL)
     except OSError:
@@ -418,6 +445,8 @@ def _maps_few_users() -> bool:
 
 
 def _mend(store: Store) -> str:
+    if not store.bubblewrap().is_file():
+        return f"the toolchain store is damaged: remove {store.root / 'bubblewrap'}, the next run makes it again"
     if not store.bubblewrap().is_file():
         return f"the toolchain store is damaged: remove {store.root / 'bubblewrap'}, the next run makes it again"
     closed = store.closed_folder()

@@ -24,17 +24,18 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import IO, Any, cast
 
-from docker.errors import APIError
+from docker.errors import APIError, ImageNotFound
 from docker.types import HostConfig, LogConfig, Ulimit
 
 from harness.core.deadline import Deadline
 from harness.core.errors import Cause, Failure
 from harness.core.ports import SandboxSpec
-from harness.sandboxes.bubblewrap import BASE_ENV, RUNNER
+from harness.sandboxes.bubblewrap import BASE_ENV, RUNNER, SHARED
 from harness.sandboxes.bubblewrap import _writable as writable
 from harness.sandboxes.engine import CALL_S, LEASE, OWNER, Engine, Troubles, explained, reap
 from harness.sandboxes.images import PYTHON, UID, Images
 from harness.sandboxes.leases import lease
+from harness.sandboxes.limits import CPUS, NOT_KEPT
 from harness.sandboxes.link import RunnerSandbox
 from harness.sandboxes.profile import profile
 
@@ -44,7 +45,8 @@ SAID_MOST = 2000
 SEND_S = 30
 """How long the daemon may refuse to take what is sent before its sandbox counts as lost."""
 END_S = 15.0
-CPUS = 2
+STOP_S = 1
+"""A daemon that ends waits so long for a container, whose process 1 heeds no signal, before it kills it."""
 INODES = 150_000
 """More files than any snapshot takes, in each writable place."""
 FILES_OPEN, FILE_BYTES = 4096, 2_000_000_000
@@ -57,15 +59,16 @@ class Docker:
 
     kind = "docker"
 
-    def __init__(self, engine: Engine, images: Images, run: str = "", runtime: str = "") -> None:
+    def __init__(self, engine: Engine, images: Images, run: str = "", runtime: str = "", *, cpus: float = CPUS) -> None:
         self._engine = engine
+        self._cpus = min(cpus, engine.facts.cpus)
         self._images = images
         self._run = run
         self._runtime = runtime
         self._lease = lease()
         self._janitor = ThreadPoolExecutor(1, thread_name_prefix="docker-janitor")
         self._janitor.submit(self._reap).result()
-        atexit.register(self._reap)
+        atexit.register(self._reap, self._lease)
 
     def open(self, spec: SandboxSpec, deadline: Deadline) -> RunnerSandbox:
         """A fresh container; `Failure(SANDBOX)` with the daemon's own words when it cannot be had."""
@@ -87,13 +90,16 @@ class Docker:
         return "see `harness doctor`; or use --sandbox bubblewrap"
 
     def _launch(self, spec: SandboxSpec, deadline: Deadline) -> _Body:
-        began = time.monotonic()
-        image = self._images.image(spec.toolchain, spec.template)
-        deadline.extend(time.monotonic() - began)
+        image = self._image(spec, deadline)
         made, client = "", None
         try:
             client = self._engine.client(min(CALL_S, deadline.remaining()))
-            made = client.create_container_from_config(self._config(image, spec, client), self._name())["Id"]
+            try:
+                made = self._create(client, image, spec)
+            except ImageNotFound:
+                # Somebody removed it, as `harness clean` does, while this harness went on.
+                self._images.forget()
+                made = self._create(client, self._image(spec, deadline), spec)
             stream = client.attach_socket(made, {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
             client.start(made)
         except Troubles as error:
@@ -104,8 +110,16 @@ class Docker:
             raise Failure(Cause.SANDBOX, f"start a container: {explained(error)}") from error
         return _Body(self, self._engine, client, made, cast(Any, stream))
 
-    def _name(self) -> str:
-        return f"box-{secrets.token_hex(8)}"
+    def _image(self, spec: SandboxSpec, deadline: Deadline) -> str:
+        """The image, whose making, where it is missing, takes nothing from the deadline."""
+        began = time.monotonic()
+        image = self._images.image(spec.toolchain, spec.template)
+        deadline.extend(time.monotonic() - began)
+        return image
+
+    def _create(self, client: Any, image: str, spec: SandboxSpec) -> str:
+        name = f"box-{secrets.token_hex(8)}"
+        return str(client.create_container_from_config(self._config(image, spec, client), name)["Id"])
 
     def _config(self, image: str, spec: SandboxSpec, client: Any) -> dict[str, Any]:
         grouped = self._engine.facts.limits["pids"]
@@ -129,7 +143,7 @@ class Docker:
                 entrypoint=[],
                 host_config=self._host_config(spec),
             )
-            | {"AttachStdin": True, "StdinOnce": True},
+            | {"AttachStdin": True, "StdinOnce": True, "StopTimeout": STOP_S},
         )
 
     def _host_config(self, spec: SandboxSpec) -> HostConfig:
@@ -140,7 +154,7 @@ class Docker:
         if facts.limits["pids"]:
             limits |= {"pids_limit": spec.processes}
         if facts.limits["cpu"]:
-            limits |= {"nano_cpus": min(CPUS, facts.cpus) * 1_000_000_000}
+            limits |= {"nano_cpus": round(self._cpus * 1_000_000_000)}
         return HostConfig(
             version=facts.api,
             runtime=self._runtime or None,
@@ -149,6 +163,8 @@ class Docker:
             cap_drop=["ALL"],
             security_opt=["no-new-privileges:true", f"seccomp={profile()}"],
             ipc_mode="private",
+            shm_size=SHARED,
+            init=False,
             tmpfs=_tmpfs(spec.disk_bytes),
             ulimits=[
                 Ulimit(name="nofile", soft=FILES_OPEN, hard=FILES_OPEN),
@@ -161,7 +177,8 @@ class Docker:
 
     def _limits(self, box: RunnerSandbox, spec: SandboxSpec, deadline: Deadline) -> dict[str, str]:
         facts = self._engine.facts
-        kept = {"files": "rlimit", "disk": "tmpfs", "processes": facts.cgroup, "memory": facts.cgroup}
+        kept = {"files": "rlimit", "disk": "tmpfs", "inodes": "tmpfs", "cpu": NOT_KEPT}
+        kept |= {"processes": facts.cgroup, "memory": facts.cgroup}
         if not facts.limits["pids"]:
             kept["processes"] = "rlimit"
         if not facts.limits["memory"]:
@@ -182,9 +199,9 @@ class Docker:
         with contextlib.suppress(Failure), self._engine.calls("remove a container") as client:
             client.remove_container(container, force=True, v=True)
 
-    def _reap(self) -> None:
+    def _reap(self, ended: str = "") -> None:
         with contextlib.suppress(Failure), self._engine.calls("remove what was left behind") as client:
-            reap(client)
+            reap(client, ended)
 
 
 def _tmpfs(disk: int) -> dict[str, str]:

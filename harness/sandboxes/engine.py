@@ -155,11 +155,11 @@ def held(client: Any) -> list[dict[str, Any]]:
     return list(client.containers(all=True, filters={"label": LEASE}))
 
 
-def reap(client: Any) -> list[str]:
-    """Remove containers whose harness is gone; their names."""
+def reap(client: Any, ended: str = "") -> list[str]:
+    """Remove containers whose harness is gone, and those of the lease `ended`; their names."""
     removed = []
     for container in held(client):
-        if dead(container["Labels"][LEASE]):
+        if dead(container["Labels"][LEASE]) or container["Labels"][LEASE] == ended:
             with suppress(APIError):
                 client.remove_container(container["Id"], force=True, v=True)
                 removed.append(container["Id"][:12])

@@ -23,7 +23,8 @@ from docker.errors import APIError, ImageNotFound
 from harness.core.digest import digest, sha256
 from harness.core.errors import UsageError
 from harness.sandboxes.bubblewrap import GITCONFIG, GROUP, HOSTS, INSIDE_UID, PASSWD, TEMPLATE
-from harness.sandboxes.engine import OWNER, Engine, Troubles, explained
+from harness.sandboxes.engine import LEASE, OWNER, Engine, Troubles, explained
+from harness.sandboxes.leases import dead
 from harness.sandboxes.toolchain import Store
 
 UID = 10001
@@ -63,6 +64,11 @@ class Images:
                 if template is not None:
                     self._made[key] = self._with_template(toolchain, plain, template)
             return self._made[key]
+
+    def forget(self) -> None:
+        """Look again for each image: one was removed."""
+        with self._lock:
+            self._made.clear()
 
     def base_id(self) -> str | None:
         """Content of the base, None when the engine does not hold it."""
@@ -224,14 +230,20 @@ def ours(client: Any) -> list[dict[str, Any]]:
     return list(client.images(filters={"label": TOOLCHAIN}))
 
 
-def remove(client: Any) -> list[str]:
-    """Remove them, those that others build on last; the names of what is gone."""
-    removed: list[str] = []
-    for image in sorted(ours(client), key=lambda image: -int(image["Created"])):
-        name = (image["RepoTags"] or [image["Id"]])[0]
-        try:
+def name_of(image: dict[str, Any]) -> str:
+    """Its tag, or its id where it has none."""
+    return str((image["RepoTags"] or [image["Id"]])[0])
+
+
+def idle(client: Any) -> list[dict[str, Any]]:
+    """Those that no container uses but such as are left of a dead harness; those that others build on last."""
+    containers = client.containers(all=True)
+    used = {one["ImageID"] for one in containers if not dead(one["Labels"].get(LEASE, ""))}
+    return sorted((one for one in ours(client) if one["Id"] not in used), key=lambda one: -int(one["Created"]))
+
+
+def remove(client: Any) -> None:
+    """Remove what is idle; an image that another one in use is built on stays."""
+    for image in idle(client):
+        with contextlib.suppress(APIError):
             client.remove_image(image["Id"], force=True)
-        except APIError:
-            continue
-        removed.append(name)
-    return removed

@@ -22,6 +22,12 @@ PARENT = "contract-harness"
 _NUMBERS = itertools.count(1)
 SHARES = 1024
 """What one process weighs beside a group of the first version."""
+CPUS = 2.0
+"""Processors that one sandbox may keep busy, of any kind; the machine's, where it has fewer."""
+PERIOD_US = 100_000
+NOT_KEPT = "not kept"
+CONTROLLERS = ("memory", "pids", "cpu")
+NEEDED = ("memory", "pids")
 
 
 @dataclass(frozen=True)
@@ -36,8 +42,14 @@ class Group:
     def applied(self) -> dict[str, str]:
         """Limit -> how it is kept."""
         how = f"cgroup v{self.version}"
-        names = {"memory": how, "pids": how, "cpu": f"{how}, fair share"}
-        return {{"pids": "processes"}.get(name, name): names[name] for name in self.folders}
+        kept = {{"pids": "processes"}.get(name, name): how for name in self.folders}
+        return kept | ({"cpu": f"{how}, fair share"} if "cpu" in kept and not self._capped() else {})
+
+    def _capped(self) -> bool:
+        """Whether the kernel took the cap on processors: below a parent with a smaller one it does not."""
+        with contextlib.suppress(OSError, ValueError):
+            return int((self.folders["cpu"] / _cpu_file(self.version)).read_text().split()[0]) > 0
+        return False
 
     def enter(self, pid: int) -> None:
         """Move a process in; `OSError` when the kernel refuses."""
@@ -72,10 +84,17 @@ class Group:
 class Groups:
     """Makes groups where this user may, below one parent for all harnesses of this machine."""
 
-    def __init__(self, root: Path = ROOT) -> None:
+    def __init__(self, root: Path = ROOT, cpus: float = CPUS) -> None:
+        self._cpus = min(cpus, os.cpu_count() or 1)
         self._parents, self._version = _parents(root)
+        self.sweep()
+
+    def sweep(self) -> None:
+        """Remove groups of harnesses that were killed."""
         for parent in set(self._parents.values()):
-            _sweep(parent)
+            for folder in _left(parent):
+                with contextlib.suppress(OSError):
+                    folder.rmdir()
 
     def make(self, memory: int, processes: int) -> Group | None:
         """A group with these limits (bytes, count), None where groups cannot be had."""
@@ -100,6 +119,14 @@ class Groups:
                 (group.folders["memory"] / swap).write_text(value)
         if "pids" in group.folders:
             (group.folders["pids"] / "pids.max").write_text(str(processes))
+        if "cpu" in group.folders:
+            quota = f"{self._cpus * PERIOD_US:.0f}" + ("" if first else f" {PERIOD_US}")
+            with contextlib.suppress(OSError):
+                (group.folders["cpu"] / _cpu_file(self._version)).write_text(quota)
+
+
+def _cpu_file(version: int) -> str:
+    return "cpu.cfs_quota_us" if version == 1 else "cpu.max"
 
 
 def _parents(root: Path) -> tuple[dict[str, Path], int]:
@@ -107,7 +134,7 @@ def _parents(root: Path) -> tuple[dict[str, Path], int]:
     if (root / "cgroup.controllers").exists():
         return _second_version(root), 2
     found = {}
-    for controller in ("memory", "pids", "cpu"):
+    for controller in CONTROLLERS:
         folder = root / controller / PARENT
         with contextlib.suppress(OSError):
             if (root / controller / "cgroup.procs").exists():
@@ -135,24 +162,31 @@ def _second_version(root: Path) -> dict[str, Path]:
     for above in [folder for folder in (here, *here.parents) if folder.is_relative_to(root)]:
         folder = above / PARENT
         try:
+            offered = (above / "cgroup.controllers").read_text().split()
+            names = [name for name in CONTROLLERS if name in offered or name in NEEDED]
             folder.mkdir(exist_ok=True)
             for control in (above, folder):
-                (control / "cgroup.subtree_control").write_text("+memory +pids")
+                (control / "cgroup.subtree_control").write_text(" ".join(f"+{name}" for name in names))
         except OSError:
             with contextlib.suppress(OSError):
                 folder.rmdir()
         else:
-            return {"memory": folder, "pids": folder}
+            return dict.fromkeys(names, folder)
     return {}
 
 
-def _sweep(parent: Path) -> None:
-    """Remove groups of harnesses that were killed."""
-    for folder in parent.glob("*-*"):
-        pid, began = folder.name.split("-")[:2]
-        if pid.isdigit() and started(int(pid)) != began:
-            with contextlib.suppress(OSError):
-                folder.rmdir()
+def _left(parent: Path) -> list[Path]:
+    """Groups of harnesses that were killed."""
+    return [folder for folder in sorted(parent.glob("*-*")) if _is_left(*folder.name.split("-")[:2])]
+
+
+def _is_left(pid: str, began: str) -> bool:
+    return pid.isdigit() and started(int(pid)) != began
+
+
+def left(root: Path = ROOT) -> list[Path]:
+    """Groups of harnesses that were killed, in whatever version; none is made or removed."""
+    return [folder for parent in sorted(root.glob(f"**/{PARENT}")) for folder in _left(parent)]
 
 
 def _numbers(path: Path) -> dict[str, int]:
