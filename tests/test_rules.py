@@ -9,6 +9,8 @@ from dataclasses import replace
 
 import pytest
 
+from graders.rule_violations import RULEBOOK
+from graders.rulebook import load_rulebook
 from graders.rulekit import START, Example, Rule, bash, case, commit, edit, read, task, tool
 from harness.core.plugins import load, names
 from harness.core.records import Outcome, SeenListener, SeenProcess, Severity, Source, Witness
@@ -23,7 +25,12 @@ EXAMPLES = [
 
 EVIDENCE = {"transcript", "reply", "diff", "commits", "probe", "run", "static"}
 RANK = [Severity.MINOR, Severity.MAJOR, Severity.BLOCKING]
-TRAPPED = sorted({"p1", "p2", "p3", "p4", "p5", "p6", "p7", "p9", "p10", "p11", "g1", "g2", "g3"} & RULES.keys())
+OWED = {
+    Severity.BLOCKING: "P3 P4 P5 P7 P9 P10 G1 G2 S1 S2 S8 X1",
+    Severity.MAJOR: "P1 P2 P6 P8 P11 P13 G4 S3 S4 S5 S7 S9 S12 S15",
+    Severity.MINOR: "P12 G3 S6 S10 S11 S13 S14",
+}
+"""Rules that have to be there, by what they weigh. A new rule needs no place here; one of these goes in no silence."""
 
 
 @pytest.mark.parametrize(("rule", "example"), EXAMPLES)
@@ -59,9 +66,16 @@ def test_a_rule_is_shown_right_both_ways(name: str) -> None:
     assert len({example.name for example in examples}) == len(examples)
 
 
-@pytest.mark.parametrize("name", TRAPPED)
+@pytest.mark.parametrize("name", RULES)
 def test_a_rule_carries_its_traps(name: str) -> None:
     assert any(example.trap for example in RULES[name].examples)
+
+
+def test_every_rule_that_is_owed_is_there_and_weighs_as_it_must() -> None:
+    owed = {name: severity for severity, names in OWED.items() for name in names.split()}
+    bound = {binding.id: binding.severity for binding in load_rulebook(RULEBOOK).bindings}
+    assert owed.keys() - {name.upper() for name in RULES} == set()
+    assert {name: bound.get(name) for name in owed} == owed
 
 
 @pytest.mark.parametrize("name", RULES)
