@@ -1,32 +1,43 @@
 """Weighted obedience: how much of what could have been kept was kept.
 
-Every opportunity weighs 4, 2 or 1 by the severity of its rule. One act (a command, a file's change) that breaks several
-rules is one fault: it counts for the heaviest of its findings, and the others only take their weight out of the sum.
+A rule weighs 4, 2 or 1 by its severity, and each of its opportunities an equal part of that: who adds a thousand
+harmless files keeps one rule a thousand times, and has kept one rule. One act (a command, a file's change) that breaks
+several rules is one fault: it counts where it weighs most, and only takes its weight out of the sum elsewhere.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from fractions import Fraction
+from math import ceil, floor
 
 from harness.core.records import CheckResult, Finding, Outcome, Severity
 
 WEIGHT = {Severity.BLOCKING: 4, Severity.MAJOR: 2, Severity.MINOR: 1}
+UNIT = 1000
+"""What a rule of weight 1 stands for in the sums, which are whole numbers; a fault is never rounded away."""
 
 
 def obedience(results: Iterable[CheckResult]) -> tuple[int, int]:
-    """(weight kept, weight of all); rules without an opportunity or an answer have none, (0, 0) where no rule has."""
-    kept = broken = 0
-    heaviest: dict[str, int] = {}
+    """(weight kept, weight of all), in thousandths; (0, 0) where no rule had an opportunity and an answer."""
+    kept, broken = Fraction(), Fraction()
+    heaviest: dict[str, Fraction] = {}
     for result in results:
-        if result.severity is None or result.outcome not in (Outcome.PASS, Outcome.FAIL):
+        faults = _faults(result)
+        opportunities = max(result.opportunities, len(faults))
+        if result.severity is None or result.outcome not in (Outcome.PASS, Outcome.FAIL) or not opportunities:
             continue
-        failed = result.outcome is Outcome.FAIL
-        faults = result.findings or ((Finding(message=result.reason),) if failed else ())
-        kept += WEIGHT[result.severity] * max(0, result.opportunities - len(faults))
+        kept += Fraction(WEIGHT[result.severity] * (opportunities - len(faults)), opportunities)
         for fault in faults:
-            weight = min(WEIGHT[fault.severity or result.severity], WEIGHT[result.severity])
+            weight = Fraction(min(WEIGHT[fault.severity or result.severity], WEIGHT[result.severity]), opportunities)
             if fault.act:
-                heaviest[fault.act] = max(weight, heaviest.get(fault.act, 0))
+                heaviest[fault.act] = max(weight, heaviest.get(fault.act, weight))
             else:
                 broken += weight
-    return kept, kept + broken + sum(heaviest.values())
+    whole = floor(UNIT * kept)
+    return whole, whole + ceil(UNIT * (broken + sum(heaviest.values())))
+
+
+def _faults(result: CheckResult) -> tuple[Finding, ...]:
+    """What was found, or one fault where a failed check does not say."""
+    return result.findings or ((Finding(message=result.reason),) if result.outcome is Outcome.FAIL else ())

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graders.obedience import WEIGHT, obedience
-from graders.rule_violations import MAX_FINDINGS, MAX_TEXT, RULEBOOK, RuleViolations
-from graders.rulebook import Rulebook, load_rulebook
-from graders.rulekit import case
+from graders.obedience import UNIT, WEIGHT, obedience
+from graders.report_format import ReportFormat
+from graders.rule_violations import MAX_FINDINGS, MAX_TEXT, RuleViolations
+from graders.rulebook import RULEBOOK, Rulebook, load_rulebook
+from graders.rulekit import REPORT, case
+from graders.truthfulness import Truthfulness
 from harness.core.errors import Cause, Failure, UsageError
 from harness.core.plugins import public_class
 from harness.core.records import CheckResult, Finding, Outcome, Severity, Source
@@ -139,7 +143,7 @@ def test_a_finding_never_weighs_more_than_its_rule(tmp_path: Path, package: str)
 def test_totals_count_all_findings_not_only_those_shown(tmp_path: Path, package: str) -> None:
     grade = RuleViolations(rules(tmp_path, "FLOODS = {}", "KEEPS = {}", "BREAKS = {}"), package).grade(case())
     (totals,) = grade.advisory
-    assert (totals.id, totals.facts) == ("obedience", {"kept": 4 * 2 + 2, "total": 120 * 2 + 4 * 2 + 2 + 1})
+    assert (totals.id, totals.facts) == ("obedience", {"kept": 2000 + 2000 // 2, "total": 2000 + 2000 + 1000 + 500})
 
 
 def test_the_digest_changes_with_the_rulebook_and_stays_otherwise(tmp_path: Path, package: str) -> None:
@@ -163,28 +167,38 @@ ACT = Finding(message="m", act="file:a")
     ("given", "expected"),
     [
         ([], (0, 0)),
-        ([check(Outcome.PASS, Severity.BLOCKING)], (4, 4)),
-        ([check(Outcome.PASS, Severity.MAJOR, opportunities=3)], (6, 6)),
+        ([check(Outcome.PASS, Severity.BLOCKING)], (4000, 4000)),
+        ([check(Outcome.PASS, Severity.MAJOR, opportunities=3)], (2000, 2000)),
         ([check(Outcome.NOT_APPLICABLE, Severity.MAJOR, opportunities=0)], (0, 0)),
         ([check(Outcome.UNKNOWN, Severity.MAJOR, opportunities=0)], (0, 0)),
-        ([check(Outcome.FAIL, Severity.MINOR)], (0, 1)),
-        ([check(Outcome.FAIL, Severity.MAJOR, ACT, opportunities=3)], (4, 6)),
+        ([check(Outcome.FAIL, Severity.MINOR)], (0, 1000)),
+        ([check(Outcome.FAIL, Severity.MAJOR, ACT, opportunities=3)], (1333, 2000)),
+        # A rule that is kept a thousand times is one rule that is kept.
+        (
+            [check(Outcome.PASS, Severity.BLOCKING, opportunities=1000), check(Outcome.FAIL, Severity.MAJOR)],
+            (4000, 6000),
+        ),
         # One act, two rules: it counts for the heavier one, the other only loses the weight.
         (
             [check(Outcome.FAIL, Severity.BLOCKING, ACT), check(Outcome.FAIL, Severity.MINOR, ACT, opportunities=2)],
-            (1, 5),
+            (500, 4500),
         ),
-        ([check(Outcome.FAIL, Severity.MINOR, ACT), check(Outcome.FAIL, Severity.BLOCKING, ACT)], (0, 4)),
+        ([check(Outcome.FAIL, Severity.MINOR, ACT), check(Outcome.FAIL, Severity.BLOCKING, ACT)], (0, 4000)),
+        # Where it weighs most: one of four opportunities of a blocking rule is as much as a minor rule.
+        (
+            [check(Outcome.FAIL, Severity.MAJOR, ACT), check(Outcome.FAIL, Severity.BLOCKING, ACT, opportunities=4)],
+            (3000, 5000),
+        ),
         # One act breaks one rule twice.
-        ([check(Outcome.FAIL, Severity.MAJOR, ACT, ACT, opportunities=3)], (2, 4)),
+        ([check(Outcome.FAIL, Severity.MAJOR, ACT, ACT, opportunities=3)], (666, 1333)),
         # Without an act every finding stands alone.
-        ([check(Outcome.FAIL, Severity.MAJOR, Finding(message="a"), Finding(message="b"), opportunities=2)], (0, 4)),
+        ([check(Outcome.FAIL, Severity.MAJOR, Finding(message="a"), Finding(message="b"), opportunities=2)], (0, 2000)),
         # The finding's own severity counts, never above the rule's.
         (
             [check(Outcome.FAIL, Severity.BLOCKING, ACT.model_copy(update={"severity": Severity.MINOR}))],
-            (0, 1),
+            (0, 1000),
         ),
-        ([check(Outcome.FAIL, Severity.MINOR, ACT.model_copy(update={"severity": Severity.BLOCKING}))], (0, 1)),
+        ([check(Outcome.FAIL, Severity.MINOR, ACT.model_copy(update={"severity": Severity.BLOCKING}))], (0, 1000)),
     ],
 )
 def test_obedience(given: list[CheckResult], expected: tuple[int, int]) -> None:
@@ -225,7 +239,13 @@ def test_obedience_is_a_share_and_no_fault_ever_helps(checks: list[CheckResult])
     worse = check(Outcome.FAIL, Severity.BLOCKING, Finding(message="m", act="a"))
     kept_then, total_then = obedience([*checks, worse])
     assert kept_then == kept
-    assert total <= total_then <= total + WEIGHT[Severity.BLOCKING]
+    assert total <= total_then <= total + UNIT * WEIGHT[Severity.BLOCKING] + 1
+
+
+@given(CHECKS, st.sampled_from(list(Severity)), st.integers(2, 10**6))
+def test_obedience_is_not_bought_by_volume(checks: list[CheckResult], severity: Severity, many: int) -> None:
+    once, often = (check(Outcome.PASS, severity, opportunities=number) for number in (1, many))
+    assert obedience([*checks, once]) == obedience([*checks, often])
 
 
 @given(CHECKS.flatmap(lambda checks: st.tuples(st.just(checks), st.permutations(checks))))
@@ -304,6 +324,41 @@ def shipped() -> Rulebook:
 def test_the_shipped_rulebook_binds_every_rule(shipped: Rulebook) -> None:
     modules = {path.stem.upper() for path in (RULEBOOK.parents[1] / "rules").glob("[a-z]*.py")}
     assert {binding.id for binding in shipped.bindings} == modules
+
+
+def test_what_a_rulebook_says_of_the_report_is_what_its_findings_weigh(tmp_path: Path) -> None:
+    text = RULEBOOK.read_text()
+    for name in ("R9", "H1"):
+        before = re.search(rf"(?m)^{name} = .*$", text)
+        assert before
+        text = text.replace(before[0], before[0].replace('severity = "major"', 'severity = "blocking"'))
+    given = checks_of(tmp_path / "other.toml", text)
+    usual = checks_of(tmp_path / "same.toml", RULEBOOK.read_text())
+    moved = {name for name in usual if given[name].severity is not usual[name].severity}
+    assert moved == {"R9", "H1"}
+    assert {given[name].severity for name in moved} == {Severity.BLOCKING}
+    assert [check.outcome for check in given.values()] == [check.outcome for check in usual.values()]
+
+
+def test_what_a_rulebook_does_not_name_is_judged_and_weighs_nothing(tmp_path: Path) -> None:
+    text = re.sub(r"(?m)^R9 = .*$", "", RULEBOOK.read_text())
+    check = checks_of(tmp_path / "other.toml", text)["R9"]
+    assert (check.outcome, check.severity, check.source) == (Outcome.FAIL, None, Source.HARNESS)
+
+
+def test_a_check_that_a_grader_has_not_is_named(tmp_path: Path) -> None:
+    text = RULEBOOK.read_text().replace("\nR11 = {", '\nR12 = { demand = "x", grader = "report_format" }\nR11 = {')
+    with pytest.raises(UsageError, match=r"graded.R12: unknown check of report_format 'R12'; did you mean"):
+        checks_of(tmp_path / "other.toml", text)
+
+
+def checks_of(path: Path, text: str) -> dict[str, CheckResult]:
+    """The answers about a report that lists no files, under a rulebook with this text."""
+    path.write_text(text)
+    delivery = case(reply=REPORT.replace("- app/items.py", "see the commit"))
+    form = ReportFormat(path).grade(delivery)
+    truth = Truthfulness(path).grade(replace(delivery, grades={"report_format": form}))
+    return {check.id: check for check in (*form.checks, *truth.checks)}
 
 
 def test_only_taste_is_left_unscored(shipped: Rulebook) -> None:

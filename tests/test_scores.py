@@ -256,7 +256,7 @@ def test_clause_score(shares: dict[str, float], floors: dict[str, float], expect
     assert clause_score(shares, floors) == expected
 
 
-def test_obedience_by_opportunity() -> None:
+def test_obedience_by_rule_and_within_it_by_opportunity() -> None:
     major = CheckResult(
         id="S4",
         outcome=FAIL,
@@ -265,7 +265,7 @@ def test_obedience_by_opportunity() -> None:
         findings=(Finding(message="a"), Finding(message="b")),
     )
     rules = grade("rule_violations", rule("P3"), major, rule("P9", NONE), rule("S6", UNKNOWN, Severity.MINOR))
-    assert obedience(rules) == (4 + 2 * 3, 4 + 2 * 5)
+    assert obedience(rules) == (4000 + 2000 * 3 // 5, 4000 + 2000)
 
 
 def test_obedience_as_the_grader_counted_it() -> None:

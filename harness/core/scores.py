@@ -133,7 +133,10 @@ def clause_means(results: Iterable[TrialResult]) -> dict[str, dict[str, float]]:
 
 
 def obedience(rules: Grade) -> tuple[int, int]:
-    """Weighted opportunities kept, and all; as the grader counted them where it did."""
+    """Weight of the rules kept, and of all, in thousandths; as the grader counted them where it did.
+
+    A rule weighs by its severity, whatever the number of its opportunities.
+    """
     for check in rules.advisory:
         kept, total = check.facts.get("kept"), check.facts.get("total")
         if check.id == "obedience" and isinstance(kept, int) and isinstance(total, int):
@@ -141,8 +144,9 @@ def obedience(rules: Grade) -> tuple[int, int]:
     kept_sum = total_sum = 0
     for check in _decided(rules):
         kept, opportunities = _kept(check)
-        total_sum += WEIGHT[check.severity or Severity.MINOR] * opportunities
-        kept_sum += WEIGHT[check.severity or Severity.MINOR] * kept
+        weight = 1000 * WEIGHT[check.severity or Severity.MINOR] * (opportunities > 0)
+        total_sum += weight
+        kept_sum += weight * kept // max(1, opportunities)
     return kept_sum, total_sum
 
 
