@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import threading
 import time
 from collections.abc import Mapping
@@ -12,6 +14,7 @@ from typing import cast
 
 import flat
 import pytest
+from small_disk import fill, small_disk
 from stand_task import case, stand_task
 
 from harness.core.errors import Cause, Failure, UsageError
@@ -20,8 +23,10 @@ from harness.core.records import CheckResult, Ended, EndedKind, Evidence, Grade,
 from harness.core.runs import Arm, AttemptLine, PlannedTask, PlannedTrial, RunManifest, VerdictLine
 from harness.report import clauses
 from harness.run.grade import Bench, grade_attempt, judge
+from harness.run.plan import Action, Current, owed
 from harness.run.verify import differences, find, verify
-from harness.store.evidence import save_evidence
+from harness.store import journal
+from harness.store.evidence import load_grades, save_evidence
 from harness.store.journal import EventLog, Journal
 from harness.store.layout import RunFolder
 
@@ -119,15 +124,15 @@ def run_folder(root: Path) -> RunFolder:
     sealed = save_evidence(
         folder, TRIAL, 1, base=tree, snapshot=snapshot, history=None, witness=None, reply="", ended=ended
     )
-    with Journal(folder.journal) as journal:
-        journal.append(AttemptLine(trial=TRIAL, attempt=1, ended=ended, validity=Validity(), sealed=sealed))
+    with Journal(folder.journal) as lines:
+        lines.append(AttemptLine(trial=TRIAL, attempt=1, ended=ended, validity=Validity(), sealed=sealed))
     return folder
 
 
 def judged(folder: RunFolder, on: Bench) -> VerdictLine:
     stored = grade_attempt(stand_task(), folder, TRIAL, 1, on)
-    with Journal(folder.journal) as journal:
-        journal.append(stored.model_copy(update={"validity": Validity(), "graders": {"one": on.digest}}))
+    with Journal(folder.journal) as lines:
+        lines.append(stored.model_copy(update={"validity": Validity(), "graders": {"one": on.digest}}))
     return stored
 
 
@@ -232,6 +237,30 @@ def test_grades_that_cannot_be_kept_are_invalid_and_no_score(tmp_path: Path) -> 
     (folder.attempt_dir(TRIAL, 1) / "grades").write_text("in the way")
     line = grade_attempt(stand_task(), folder, TRIAL, 1, bench(Timed("one", {})))
     assert line.validity.cause is Cause.HARNESS
+
+
+def left_to_do(folder: RunFolder) -> tuple[Action, int | None]:
+    """What `harness resume` would do about the one trial."""
+    now = Current({"oracle": "a"}, {"stand": "digest"}, {"python-fastapi": "t"}, {"one": "the graders"})
+    [left] = owed(folder.manifest, journal.read(folder.journal)[0], now)
+    return left.action, left.attempt
+
+
+def test_grades_on_a_full_disk_end_the_command_and_are_kept_once_there_is_room(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "results") as results:
+        folder, grader = run_folder(results), Timed("one", {})
+        filler = fill(results)
+        with pytest.raises(UsageError) as caught:
+            grade_attempt(stand_task(), folder, TRIAL, 1, bench(grader))
+        assert os.strerror(errno.ENOSPC) in caught.value.message
+        assert "grades" in caught.value.where
+        assert "harness resume" in caught.value.mend
+        assert load_grades(folder, TRIAL, 1) == {}
+        assert left_to_do(folder) == (Action.REGRADE, 1)
+        filler.unlink()
+        judged(folder, bench(grader))
+        assert load_grades(folder, TRIAL, 1)["one"].checks[0].outcome is Outcome.PASS
+        assert left_to_do(folder) == (Action.REUSE, 1)
 
 
 # --- clauses -----------------------------------------------------------------------------------------------------
