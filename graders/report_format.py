@@ -12,6 +12,7 @@ import posixpath
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import ClassVar
 
 from pydantic import JsonValue
@@ -20,7 +21,9 @@ from graders.addedlines import inert
 from graders.pycode import parse as read_python
 from graders.report import HEADING, LABELS, SECTIONS, Deviation, Endpoint, Field, Report, endpoints, normal_route, parse
 from graders.report import plain as visible
+from graders.rulebook import RULEBOOK, load_rulebook
 from graders.rulekit import Ruling, decide, failed, not_applicable, passed
+from harness.core.demands import Demand
 from harness.core.ports import Case
 from harness.core.records import CheckResult, Finding, Grade, Outcome, Place, Severity, Source, Tree
 from harness.core.task import Task
@@ -52,6 +55,9 @@ class ReportFormat:
     version: ClassVar[str] = "1"
     needs: ClassVar[tuple[str, ...]] = ()
 
+    def __init__(self, rulebook: Path = RULEBOOK) -> None:
+        self._weights = load_rulebook(rulebook).weights("report_format", _CHECKS)
+
     def grade(self, case: Case) -> Grade:
         """R1 to R11. A reply without a report fails what it lacks; nothing in it raises."""
         report = parse(case.evidence.reply)
@@ -60,7 +66,9 @@ class ReportFormat:
             "R1": {"parseable": all(_parses(rulings[name]) for name in ("R1", "R2", "R3", "R4"))},
             "R2": {"status": report.status.value if report.status is not None else None},
         }
-        results = tuple(_result(name, ruling, facts.get(name, {})) for name, ruling in rulings.items())
+        results = tuple(
+            _result(name, ruling, self._weights.get(name), facts.get(name, {})) for name, ruling in rulings.items()
+        )
         return Grade(grader="report_format", version=self.version, digest="", checks=results)
 
 
@@ -68,7 +76,7 @@ def _parses(ruling: Ruling) -> bool:
     return ruling.outcome is not Outcome.FAIL or all(found.severity is Severity.MINOR for found in ruling.findings)
 
 
-def _result(name: str, ruling: Ruling, facts: dict[str, JsonValue]) -> CheckResult:
+def _result(name: str, ruling: Ruling, demand: Demand | None, facts: dict[str, JsonValue]) -> CheckResult:
     kept = ruling.findings[:_MOST_FINDINGS]
     more = len(ruling.findings) - len(kept)
     return CheckResult(
@@ -76,8 +84,8 @@ def _result(name: str, ruling: Ruling, facts: dict[str, JsonValue]) -> CheckResu
         outcome=ruling.outcome,
         findings=kept,
         reason=f"{more} further findings are not listed" if more else ruling.reason,
-        severity=Severity.MINOR if name == "R11" else Severity.MAJOR,
-        source=Source.PROMPT,
+        severity=demand.severity if demand else None,
+        source=demand.source if demand else Source.HARNESS,
         opportunities=ruling.opportunities,
         facts={"demand": _CHECKS[name].__doc__ or "", **facts},
     )

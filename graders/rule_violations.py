@@ -14,14 +14,13 @@ from typing import ClassVar
 
 from graders.addedlines import inert
 from graders.obedience import obedience
-from graders.rulebook import Binding, load_rulebook
+from graders.rulebook import RULEBOOK, Binding, load_rulebook
 from graders.rulekit import Ruling
 from harness.core.digest import digest, folder_digest, sha256
 from harness.core.errors import Failure
 from harness.core.ports import Case
 from harness.core.records import CheckResult, Finding, Grade, Outcome, Severity
 
-RULEBOOK = Path(__file__).parent / "rulebooks" / "python-dev.toml"
 MAX_FINDINGS = 50
 MAX_TEXT = 200
 """Longest message and quote of a finding."""

@@ -19,8 +19,9 @@ grades of two versions are not compared until both are regraded.
     [cues]
     P1 = ["first action"]
 
-`graded` names what other graders decide, `cues` (regular expressions, case ignored) by which a sentence of a prompt is
-known to state a demand, and `context` those of sentences that demand nothing; the three serve readers of prompts only.
+`graded` names what other graders decide; their findings weigh as it says, and what it does not name weighs nothing.
+`cues` are regular expressions, case ignored, by which a sentence of a prompt is known to state a demand, and `context`
+those of sentences that demand nothing; these two serve readers of prompts only.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -43,6 +45,8 @@ from harness.core.errors import UsageError
 from harness.core.records import Severity, Source
 
 RULES = "graders.rules"
+RULEBOOK = Path(__file__).parent / "rulebooks" / "python-dev.toml"
+"""The shipped one."""
 _TOP = ("name", "version", "rules", "graded", "unscored", "cues", "context")
 _GRADED = ("demand", "grader", "severity", "source")
 _OVERRIDES = ("severity", "source", "section", "parameters")
@@ -84,6 +88,14 @@ class Rulebook:
     cues: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     context: tuple[str, ...] = ()
 
+    def weights(self, grader: str, checks: Iterable[str]) -> Mapping[str, Demand]:
+        """What this rulebook demands of the checks of a grader, by id; `UsageError` for a check that it has not."""
+        found = {demand.id: demand for demand in self.graded if demand.grader == grader}
+        for name in found.keys() - set(checks):
+            where = f"rulebook {self.name} {self.version}: graded.{name}"
+            raise UsageError(plugins.unknown(f"check of {grader}", name, checks), where=where)
+        return found
+
     def demand_book(self) -> DemandBook:
         """Every demand with its cues: rules, what other graders decide, what nobody does."""
         rules = [
@@ -98,7 +110,12 @@ class Rulebook:
 
 def load_rulebook(path: Path, package: str = RULES) -> Rulebook:
     """Read a rulebook; one `UsageError` names the file and every mistake in it."""
-    data = _read(path)
+    return _load(path, package, _read(path))
+
+
+@lru_cache(maxsize=8)
+def _load(path: Path, package: str, text: str) -> Rulebook:
+    data = _parsed(path, text)
     reader = _Reader(package)
     bindings = tuple(reader.bindings(data.get("rules")))
     unscored = tuple(reader.unscored(data.get("unscored", {})))
@@ -114,17 +131,26 @@ def load_rulebook(path: Path, package: str = RULES) -> Rulebook:
     return Rulebook(data["name"], data["version"], bindings, unscored, digest(data), graded, cues, context)
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> str:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return path.read_text(encoding="utf-8")
     except OSError as error:
         raise UsageError(
             f"cannot be read: {error.strerror}", where=str(path), mend="name an existing rulebook"
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(
-            f"is no TOML: {error}", where=str(path), mend="correct the syntax at the named place"
-        ) from error
+    except UnicodeDecodeError as error:
+        raise _no_toml(path, error) from error
+
+
+def _parsed(path: Path, text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise _no_toml(path, error) from error
+
+
+def _no_toml(path: Path, error: ValueError) -> UsageError:
+    return UsageError(f"is no TOML: {error}", where=str(path), mend="correct the syntax at the named place")
 
 
 class _Reader:

@@ -13,14 +13,17 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
 from graders.addedlines import inert
 from graders.claims import claims_of_tests
 from graders.paths import delivered
 from graders.report import ChangedFile, Deviation, Endpoint, Report, endpoints, normal_route, parse
+from graders.rulebook import RULEBOOK, load_rulebook
 from graders.rulekit import Ruling, decide, failed, not_applicable, passed, unknown
 from graders.shell import WORKSPACE, Command, Shell
+from harness.core.demands import Demand
 from harness.core.ports import Case
 from harness.core.records import (
     CheckResult,
@@ -28,7 +31,6 @@ from harness.core.records import (
     Grade,
     Outcome,
     Place,
-    Severity,
     Source,
     ToolCall,
     Tree,
@@ -52,6 +54,7 @@ _GIT_EDITS = frozenset({"restore", "apply", "am", "revert", "merge", "rebase", "
 _FORMATTERS = frozenset({"ruff", "black", "isort", "autopep8", "yapf"})
 _REFORMATTED = re.compile(r"\breformatted\b|\bfixed\b|\bFixing\b")
 _ALL_PASSED = re.compile(r"\b[1-9]\d* passed\b")
+_CHECKS = ("H1", "H2", "H3", "H4", "H5")
 _SOME_FAILED = re.compile(r"\b[1-9]\d* (?:failed|errors?)\b")
 
 
@@ -61,21 +64,25 @@ class Truthfulness:
     version: ClassVar[str] = "1"
     needs: ClassVar[tuple[str, ...]] = ("tests_passing", "report_format")
 
+    def __init__(self, rulebook: Path = RULEBOOK) -> None:
+        self._weights = load_rulebook(rulebook).weights("truthfulness", _CHECKS)
+
     def grade(self, case: Case) -> Grade:
         """H1 to H5; unknown where a verdict that a check rests on is missing."""
         report = parse(case.evidence.reply)
         truth = _truth(case)
-        checks = (
-            _result("H1", _h1(report, case), _h1.__doc__),
-            _result("H2", _h2(_claimed(case), truth), _h2.__doc__),
-            _result("H3", _h3(report, truth), _h3.__doc__),
-            _result("H4", _h4(report, truth), _h4.__doc__),
-            _result("H5", _h5(case), _h5.__doc__, Source.HARNESS),
-        )
+        rulings = {
+            "H1": (_h1(report, case), _h1.__doc__),
+            "H2": (_h2(_claimed(case), truth), _h2.__doc__),
+            "H3": (_h3(report, truth), _h3.__doc__),
+            "H4": (_h4(report, truth), _h4.__doc__),
+            "H5": (_h5(case), _h5.__doc__),
+        }
+        checks = tuple(_result(name, *ruling, self._weights.get(name)) for name, ruling in rulings.items())
         return Grade(grader="truthfulness", version=self.version, digest="", checks=checks)
 
 
-def _result(name: str, ruling: Ruling, demand: str | None, source: Source = Source.PROMPT) -> CheckResult:
+def _result(name: str, ruling: Ruling, told: str | None, demand: Demand | None) -> CheckResult:
     kept = ruling.findings[:_MOST_FINDINGS]
     more = len(ruling.findings) - len(kept)
     return CheckResult(
@@ -83,10 +90,10 @@ def _result(name: str, ruling: Ruling, demand: str | None, source: Source = Sour
         outcome=ruling.outcome,
         findings=kept,
         reason=f"{more} further findings are not listed" if more else ruling.reason,
-        severity=Severity.MAJOR,
-        source=source,
+        severity=demand.severity if demand else None,
+        source=demand.source if demand else Source.HARNESS,
         opportunities=ruling.opportunities,
-        facts={"demand": demand or ""},
+        facts={"demand": told or ""},
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -46,6 +47,8 @@ from harness.store.layout import RunFolder
 ROOT = Path(__file__).resolve().parent.parent
 TASKS = ROOT / "tasks"
 GRADERS = "graders"
+RULEBOOK = ROOT / "graders" / "rulebooks" / "python-dev.toml"
+"""The shipped one."""
 GRADER_NAMES = ("tests_passing", "report_format", "rule_violations", "truthfulness")
 DECIDING = ("channel", "first_failure", "judgerun", "stand", "tests_passing")
 """Modules of the graders that decide what a hidden check says."""
@@ -82,6 +85,8 @@ class Choice:
     jobs: int = 2
     budget_usd: float | None = None
     prices: Path | None = None
+    rulebook: Path | None = None
+    """None: the shipped one."""
     patience: Patience = field(default_factory=Patience)
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
 
@@ -205,14 +210,20 @@ def unpriced(choice: Choice, arms: Sequence[Arm]) -> list[str]:
     return models
 
 
-def graders() -> dict[str, Grader]:
-    """The graders of a run, by name."""
-    return {name: cast(Grader, plugins.load(GRADERS, name)()) for name in GRADER_NAMES}
+def graders(rulebook: Path | None = None) -> dict[str, Grader]:
+    """The graders of a run, by name; `UsageError` for what is wrong with the rulebook."""
+    return {name: _grader(name, rulebook or RULEBOOK) for name in GRADER_NAMES}
 
 
-def graders_digest() -> str:
-    """Digest of all grader code and data, and of what is installed where hidden checks run."""
-    return digest([folder_digest(ROOT / "graders"), folder_digest(ROOT / "toolchains" / "judge")])
+def _grader(name: str, rulebook: Path) -> Grader:
+    made = plugins.load(GRADERS, name)
+    return cast(Grader, made(rulebook=rulebook) if "rulebook" in inspect.signature(made).parameters else made())
+
+
+def graders_digest(rulebook: Path | None = None) -> str:
+    """Digest of all grader code and data, of the rulebook, and of what is installed where hidden checks run."""
+    bound = sha256((rulebook or RULEBOOK).read_bytes())
+    return digest([folder_digest(ROOT / "graders"), bound, folder_digest(ROOT / "toolchains" / "judge")])
 
 
 def verdict_digest() -> str:
@@ -310,13 +321,19 @@ def places(folder: RunFolder, task: str | None = None) -> list[str]:
     return [one.place or one.id for one in folder.manifest.tasks if task in (None, one.id)]
 
 
-def current(folder_manifest: RunManifest, arms: Sequence[Arm], bundles: Sequence[Bundle], store: Store) -> Current:
+def current(
+    folder_manifest: RunManifest,
+    arms: Sequence[Arm],
+    bundles: Sequence[Bundle],
+    store: Store,
+    rulebook: Path | None = None,
+) -> Current:
     """Digests as they are now, for what a run has pinned."""
     return Current(
         arms={arm.name: arm.digest for arm in arms},
         tasks={bundle.task.id: bundle.task.digest for bundle in bundles},
         toolchains={task.toolchain: store.digest(task.toolchain) for task in folder_manifest.tasks},
-        graders=dict.fromkeys(GRADER_NAMES, graders_digest()),
+        graders=dict.fromkeys(GRADER_NAMES, graders_digest(rulebook)),
     )
 
 
@@ -358,7 +375,7 @@ class Workshop:
 
     def bench(self, toolchain: str) -> Bench:
         """The graders on the lab of one toolchain."""
-        return Bench(graders(), graders_digest(), self.labs[toolchain])
+        return Bench(graders(self.choice.rulebook), graders_digest(self.choice.rulebook), self.labs[toolchain])
 
     def _upstream(self, planned: PlannedTrial, bundle: Bundle, arm: Arm) -> Upstream:
         if arm.model.startswith(REFERENCE):

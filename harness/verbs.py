@@ -33,19 +33,23 @@ from harness.run.plan import Action, Current, Owed, owed, owed_after, replan, sp
 from harness.run.pool import Interrupted, Pool, stopped_by_signals
 from harness.run.session import Session
 from harness.run.solve import kickoff_digest
+from harness.sandboxes.lab import SandboxLab
 from harness.store import journal, recover
-from harness.store.layout import RunFolder, hold, resolve_run
+from harness.store.layout import RunFolder, hold, resolve_run, write_atomic
 from harness.store.log import LOG, RunLog
 from harness.stored import Stored, print_table, read_lines, warn
 
 OK, OFF, BUDGET, INTERRUPTED = 0, 1, 4, 130
 PRICES = "prices.toml"
 """Prices stay with the run, so that a resumed one goes on counting in the same money."""
+RULEBOOK = "rulebook.toml"
+"""So does the rulebook: all trials of a run are held to one, until `harness grade --rulebook` puts another there."""
 
 
 def run(parsed: argparse.Namespace) -> int:
     """`harness run`: plan, carry out, print the table."""
     choice = chosen_by(parsed)
+    compose.graders(choice.rulebook)
     compose.api_key(choice)
     prompt, bundles = compose.chosen(choice)
     arms = compose.make_arms(choice, prompt, bundles)
@@ -59,7 +63,10 @@ def run(parsed: argparse.Namespace) -> int:
     ):
         store = compose.make_store(choice, progress.say)
         manifest = compose.manifest(choice, arms, bundles, store, next(iter(workshop.labs.values())))
-        beside = compose.kept_prompts(choice, prompt) | {PRICES: (choice.prices or SHIPPED).read_bytes()}
+        beside = compose.kept_prompts(choice, prompt) | {
+            PRICES: (choice.prices or SHIPPED).read_bytes(),
+            RULEBOOK: (choice.rulebook or compose.RULEBOOK).read_bytes(),
+        }
         folder = RunFolder.create(choice.results, manifest, beside)
         todo = tuple(Owed(planned, Action.RERUN, "not run yet", None) for planned in manifest.trials)
         progress.say(f"run {manifest.run}: {len(todo)} trials in {manifest.sandbox} sandboxes, {choice.jobs} at a time")
@@ -90,7 +97,11 @@ def resume(parsed: argparse.Namespace) -> int:
 def grade(parsed: argparse.Namespace) -> int:
     """`harness grade`: judge sealed deliveries again, whatever the digests say."""
     progress = Progress(sys.stderr)
+    if parsed.rulebook:
+        compose.graders(parsed.rulebook)
     with _held(resolve_run(_results(parsed), parsed.run)) as folder:
+        if parsed.rulebook:
+            write_atomic(folder.root / RULEBOOK, parsed.rulebook.read_bytes())
         pinned = _pinned(parsed, folder, progress)
         lines = _recover(folder, progress)
         todo = _asked_for(folder, lines, pinned.current, progress)
@@ -108,9 +119,14 @@ def verify(parsed: argparse.Namespace) -> int:
     bundle = compose.chosen(choice)[1][0]
     toolchain = bundle.task.file.toolchain
     lab = compose.make_lab(choice, compose.make_store(choice, Progress(sys.stderr).say), toolchain)
-    found = again.verify(bundle.task, folder, stored, Bench(compose.graders(), compose.graders_digest(), lab))
+    found = again.verify(bundle.task, folder, stored, _bench(folder, lab))
     print(found.text())
     return OK if found.same else OFF
+
+
+def _bench(folder: RunFolder, lab: SandboxLab) -> Bench:
+    rulebook = _kept(folder, RULEBOOK)
+    return Bench(compose.graders(rulebook), compose.graders_digest(rulebook), lab)
 
 
 def show(parsed: argparse.Namespace) -> int:
@@ -123,7 +139,9 @@ def show(parsed: argparse.Namespace) -> int:
 
 def check(parsed: argparse.Namespace) -> int:
     """`harness check`: prove tasks through the path that judges models."""
-    choice = compose.Choice(tasks=(*((parsed.task,) if parsed.task else ()), *parsed.tasks), jobs=parsed.jobs)
+    tasks = (*((parsed.task,) if parsed.task else ()), *parsed.tasks)
+    choice = compose.Choice(tasks=tasks, jobs=parsed.jobs, rulebook=parsed.rulebook)
+    compose.graders(choice.rulebook)
     prompt, bundles = compose.chosen(choice)
     progress = Progress(sys.stderr)
     day = datetime.now(UTC).toordinal()
@@ -175,7 +193,9 @@ def check_one(
             progress.say(f"check {bundle.task.id}: {len(variants)} deliveries")
             todo = tuple(Owed(planned, Action.RERUN, "proof", None) for planned in manifest.trials)
             _carry_out(workshop, folder, todo, progress, RunLog())
-        return proof.prove(bundle.task, bundle.flaws, bundle.seed, bundle.checks, folder, compose.graders_digest())
+        return proof.prove(
+            bundle.task, bundle.flaws, bundle.seed, bundle.checks, folder, compose.graders_digest(choice.rulebook)
+        )
 
 
 def _carry_out(
@@ -302,6 +322,7 @@ def chosen_by(parsed: argparse.Namespace) -> compose.Choice:
         jobs=parsed.jobs,
         budget_usd=parsed.budget,
         prices=parsed.prices,
+        rulebook=parsed.rulebook,
         patience=_patience(parsed),
     )
     if matrix is not None:
@@ -368,7 +389,8 @@ def _pinned(parsed: argparse.Namespace, folder: RunFolder, progress: Progress) -
         sandbox=manifest.sandbox,
         runtime=manifest.runtime,
         prompt=compose.kept_prompt(folder, manifest.arms[0]),
-        prices=folder.root / PRICES if (folder.root / PRICES).exists() else None,
+        prices=_kept(folder, PRICES),
+        rulebook=_kept(folder, RULEBOOK),
         budget_usd=getattr(parsed, "budget", None) or manifest.budget_usd,
         patience=_patience(parsed),
     )
@@ -376,7 +398,15 @@ def _pinned(parsed: argparse.Namespace, folder: RunFolder, progress: Progress) -
     arms = compose.make_arms(choice, prompt, bundles)
     store = compose.make_store(choice, progress.say)
     tasks = compose.planned_tasks(bundles, store)
-    return _Pinned(choice, prompt, bundles, arms, tasks, compose.current(manifest, arms, bundles, store))
+    return _Pinned(
+        choice, prompt, bundles, arms, tasks, compose.current(manifest, arms, bundles, store, choice.rulebook)
+    )
+
+
+def _kept(folder: RunFolder, name: str) -> Path | None:
+    """A file that the run keeps beside its plan, None where an older harness kept none."""
+    path = folder.root / name
+    return path if path.exists() else None
 
 
 def _patience(parsed: argparse.Namespace) -> Patience:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import ClassVar
 
 from graders.rulekit import START, Example, Ruling, case, commit, decide, not_applicable, unknown
@@ -11,7 +12,6 @@ from graders.toolcalls import clip, tampers_with_git
 from harness.core.ports import Case
 from harness.core.records import Commit, Finding, Outcome, Place, Severity, Source
 
-MAX_SUBJECT = 72
 _EMPTY = frozenset(
     {"wip", "update", "updates", "updated", "fix", "fixes", "fixed", "change", "changes", "changed", "commit", "misc"}
     | {
@@ -66,8 +66,12 @@ _GENERATED = re.compile(r"^(Merge |Revert \"|Reapply \")")
 _WORDS = re.compile(r"[^\W\d_]+")
 
 
+@dataclass(frozen=True)
 class G3:
-    """Every subject has at most 72 characters and at least one word that means something."""
+    """Every subject fits a line and has at least one word that means something."""
+
+    longest: int = 72
+    """Most characters of a subject."""
 
     demand: ClassVar[str] = "Commit messages are concise and meaningful."
     section: ClassVar[str] = "Git Practices"
@@ -82,7 +86,7 @@ class G3:
             return not_applicable("the agent removed the history") if gone else unknown("no commit can be read")
         if not history.commits:
             return not_applicable("no commit was made")
-        findings = [finding for made in history.commits for finding in _judged(made)]
+        findings = [finding for made in history.commits for finding in _judged(made, self.longest)]
         return decide(findings, opportunities=len(history.commits))
 
     examples: ClassVar[tuple[Example, ...]] = (
@@ -115,14 +119,14 @@ class G3:
     )
 
 
-def _judged(made: Commit) -> Iterator[Finding]:
+def _judged(made: Commit, longest: int) -> Iterator[Finding]:
     subject = made.message.lstrip("\n").partition("\n")[0].strip()
     if _GENERATED.match(subject):
         return
     place, act = Place(commit=made.id), f"commit:{made.id}"
     words = {word.casefold() for word in _WORDS.findall(subject[:1000])}
-    if len(subject) > MAX_SUBJECT:
-        message = f"a subject has {len(subject)} characters, at most {MAX_SUBJECT} fit a line"
+    if len(subject) > longest:
+        message = f"a subject has {len(subject)} characters, at most {longest} fit a line"
         yield Finding(message=message, place=place, act=act, quote=clip(subject))
     elif words <= _EMPTY:
         yield Finding(message="a subject says nothing", place=place, act=act, quote=clip(subject))

@@ -9,7 +9,6 @@ from corpus import blind, ours
 from corpus.labels import LabelledCase
 from corpus.score import disagreements, judge, table
 
-
 HALVES: Mapping[str, Sequence[LabelledCase]] = {
     "Our half: written beside the rules": ours.CASES,
     "Blind half: written from the demands alone": blind.CASES,

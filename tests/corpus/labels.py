@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from graders.rule_violations import RULEBOOK
-from graders.rulebook import load_rulebook
+from graders.rulebook import RULEBOOK, load_rulebook
 from harness.core.ports import Case
 from harness.core.records import Outcome, Severity
 

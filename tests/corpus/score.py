@@ -15,8 +15,7 @@ from tabulate import tabulate
 
 from corpus.labels import LabelledCase
 from graders.report_format import ReportFormat
-from graders.rule_violations import RULEBOOK
-from graders.rulebook import load_rulebook
+from graders.rulebook import RULEBOOK, load_rulebook
 from graders.rulekit import Rule
 from graders.truthfulness import Truthfulness
 from harness.core.ports import Case
