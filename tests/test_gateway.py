@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import threading
 import time
@@ -22,7 +23,7 @@ from harness.core.errors import Cause, UsageError
 from harness.core.records import Limits, Usage
 from harness.core.transcript import EventKind
 from harness.gateway import Admission, Gateway, Patience, PriceTable, Upstream
-from harness.gateway.meter import input_estimate
+from harness.gateway.meter import input_bound
 from harness.gateway.record import Recorder
 from harness.store.journal import EventLog
 
@@ -819,12 +820,35 @@ def test_money_is_reserved_at_its_worst(bench: Callable[..., Bench]) -> None:
     one = bench()
     body = json.dumps(_ask()).encode()
     one.post(body)
-    assert _worst(one) == 2 * input_estimate(len(body)) + 5 * 100
+    assert _worst(one) == math.ceil(1.25 * input_bound(len(body)) + 5 * 100)
+
+
+@pytest.mark.parametrize("ttl", ["1h", "\\u0031h", "2h"])
+def test_a_cache_that_is_kept_for_an_hour_is_dearer(bench: Callable[..., Bench], ttl: str) -> None:
+    one = bench()
+    text = {"type": "text", "text": "hi", "cache_control": {"type": "ephemeral", "ttl": "5m"}}
+    body = json.dumps(_ask() | _content(text)).encode()
+    one.post(body)
+    assert _worst(one) == math.ceil(1.25 * input_bound(len(body)) + 5 * 100)
+    body = body.replace(b"5m", ttl.encode())
+    one.post(body)
+    assert _worst(one) == 2 * input_bound(len(body)) + 5 * 100
+
+
+def test_images_and_tools_that_are_only_named_cost_more_than_their_bytes(bench: Callable[..., Bench]) -> None:
+    one = bench()
+    pixels = {"type": "base64", "media_type": "image/png", "data": "A" * 4000}
+    image = {"type": "image", "source": pixels}
+    result = {"type": "tool_result", "tool_use_id": "t", "content": [image]}
+    named = [{"type": "bash_20250124", "name": "bash"}, {"name": "Read", "input_schema": {"type": "object"}}]
+    body = json.dumps(_ask(tools=named) | _content(image, result)).encode()
+    one.post(body)
+    assert _worst(one) == math.ceil(1.25 * input_bound(len(body) - 8000, images=2, named_tools=1) + 5 * 100)
 
 
 @pytest.mark.parametrize("way", ["create", "stream"])
 def test_a_call_that_might_pass_the_budget_is_refused(bench: Callable[..., Bench], way: str) -> None:
-    one = bench(limits=Limits(usd=0.002))
+    one = bench(limits=Limits(usd=0.0015))
     with pytest.raises(anthropic.BadRequestError) as caught:
         one.say(way)
     assert _kind(caught.value) == "budget_exhausted"

@@ -1,21 +1,25 @@
 from __future__ import annotations
 
 import json
+import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.core.records import Cost, Limits, Usage
 from harness.gateway.answer import Broken, Reply, judge, retry_after, same_model
 from harness.gateway.exchange import Patience
-from harness.gateway.meter import Account, OverLimit, Purse, Reservation, input_estimate, micro
+from harness.gateway.meter import Account, OverLimit, Purse, Reservation, input_bound, micro
 from harness.gateway.prices import PriceTable
+from harness.gateway.screen import screen
 from harness.gateway.sse import error_event, read_json, read_stream, usage_of
 
 HAIKU = "claude-haiku-5-5"
@@ -114,11 +118,121 @@ def test_a_cap_is_never_rounded_up(usd: float, expected: int) -> None:
     assert micro(usd) == expected
 
 
-@pytest.mark.parametrize(
-    ("size", "images", "tokens"), [(0, 0, 1000), (1, 0, 1001), (3, 0, 1001), (4, 0, 1002), (3, 2, 11_001)]
+TEXTS = st.builds(
+    lambda text, times: text * times,
+    st.one_of(
+        st.text(max_size=60),
+        st.text("0123456789abcdef", max_size=60),
+        st.text("預約會議室，這個時段已經被預訂了。", max_size=30),
+        st.text("😀👩🏽‍💻🏳️‍🌈\U000e0067", max_size=20),
+        st.text('\\"\n\t\x00', max_size=60),
+        st.text("the booking is taken ", max_size=60),
+    ),
+    st.sampled_from([1, 1, 10, 200]),
 )
-def test_input_is_estimated_upwards(size: int, images: int, tokens: int) -> None:
-    assert input_estimate(size, images) == tokens
+
+
+@dataclass(frozen=True)
+class Tokenizer:
+    """What a provider counts; nothing in it knows of the harness's bound.
+
+    It marks every message, puts its own words before a prompt, and cuts a text into pieces of its UTF-8 bytes, as long
+    as the dice of this text say: at worst one byte each.
+    """
+
+    marks: int
+    preamble: int
+    an_image: int
+    a_tool: int
+    dice: random.Random
+
+    def text(self, text: str) -> int:
+        return -(-len(text.encode("utf-8", "replace")) // self.dice.choice((1, 1, 1, 2, 4, 7)))
+
+    def value(self, value: Any) -> int:
+        """Tokens of any JSON value that the model is shown, punctuation apart."""
+        if isinstance(value, dict):
+            return sum(self.text(key) + self.value(item) for key, item in value.items())
+        if isinstance(value, list):
+            return sum(map(self.value, value))
+        return self.text(str(value))
+
+    def prompt(self, request: Mapping[str, Any]) -> int:
+        tools = sum(self.a_tool if "type" in tool else self.value(tool) for tool in request["tools"])
+        said = sum(
+            self.marks + (self.an_image if block["type"] == "image" else self.text(block["text"]))
+            for message in request["messages"]
+            for block in message["content"]
+        )
+        return self.preamble + self.text(request["system"]) + tools + said
+
+
+@st.composite
+def _requests(draw: st.DrawFn) -> dict[str, Any]:
+    block = st.one_of(
+        TEXTS.map(lambda text: {"type": "text", "text": text}),
+        st.integers(0, 300).map(
+            lambda size: {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "A" * size}}
+        ),
+    )
+    message = st.fixed_dictionaries({"role": st.just("user"), "content": st.lists(block, max_size=4)})
+    tool = st.one_of(
+        st.just({"type": "bash_20250124", "name": "bash"}),
+        st.fixed_dictionaries({"name": TEXTS, "description": TEXTS, "input_schema": st.just({"type": "object"})}),
+    )
+    request = {
+        "model": HAIKU,
+        "max_tokens": draw(st.integers(1, 300)),
+        "system": draw(TEXTS),
+        "messages": draw(st.lists(message, max_size=4)),
+        "tools": draw(st.lists(tool, max_size=3)),
+    }
+    lifetime = draw(st.sampled_from([None, "5m", "1h"]))
+    cache = {"cache_control": {"type": "ephemeral", "ttl": lifetime} if lifetime else {"type": "ephemeral"}}
+    return request | (cache if draw(st.booleans()) else {})
+
+
+def _billed(request: Mapping[str, Any], tokenizer: Tokenizer) -> Usage:
+    """Usage of a call, its prompt at whichever rates the provider chooses among those that were asked for."""
+    prompt, dice = tokenizer.prompt(request), tokenizer.dice
+    kinds = ["input"]
+    if "cache_control" in request:
+        kinds = [
+            "input",
+            "cache_read",
+            "cache_write_1h" if "1h" in request["cache_control"].values() else "cache_write_5m",
+        ]
+    at = dice.randint(0, prompt)
+    counts = Counter({dice.choice(kinds): at})
+    counts[kinds[-1]] += prompt - at
+    return Usage(output=dice.randint(0, request["max_tokens"]), **counts)
+
+
+@settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.lists(_requests(), min_size=1, max_size=5),
+    st.builds(
+        Tokenizer, st.integers(0, 12), st.integers(0, 1_000), st.integers(1, 5_000), st.integers(1, 1_000), st.randoms()
+    ),
+    st.booleans(),
+    st.integers(0, 400_000),
+)
+def test_whatever_a_tokenizer_counts_no_call_costs_more_than_was_set_aside_and_no_cap_is_passed(
+    requests: list[dict[str, Any]], tokenizer: Tokenizer, ascii_only: bool, cap: int
+) -> None:
+    run = Purse(cap)
+    account = _account(run=run)
+    for request in requests:
+        ask = screen(json.dumps(request, ensure_ascii=ascii_only).encode("utf-8", "replace"), HAIKU)
+        tokens = input_bound(len(ask.body) - ask.image_bytes, ask.images, ask.named_tools)
+        try:
+            reservation = account.reserve(tokens, ask.max_tokens, hour=ask.hour)
+        except OverLimit:
+            continue
+        cost = account.settle(reservation, _billed(request, tokenizer))
+        assert reservation.micro_usd is not None
+        assert cost.micro_usd <= reservation.micro_usd
+        assert run.spent <= cap
 
 
 # --- accounts --------------------------------------------------------------------------------------------------------

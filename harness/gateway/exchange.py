@@ -23,7 +23,7 @@ from harness.core.errors import Cause, Failure
 from harness.core.ports import Metered
 from harness.core.records import Cost, Usage
 from harness.gateway.answer import HOLDING, Broken, Reply, api_error, denied, same_model, too_long
-from harness.gateway.meter import Account, Limit, OverLimit, Reservation, input_estimate
+from harness.gateway.meter import Account, Limit, OverLimit, Reservation, input_bound
 from harness.gateway.record import Recorder
 from harness.gateway.screen import Ask
 from harness.gateway.sse import NO_USAGE, Message, read_stream
@@ -90,7 +90,8 @@ class Past:
 
     name: str
     log: Log
-    metered: Metered
+    metered: Metered | None
+    """None: it was over long ago."""
     problem: Failure | None = None
     limit: Limit | None = None
     late: int = 0
@@ -250,8 +251,9 @@ class Exchange:
 
     def _reserve(self) -> None:
         if not self.counting:
-            tokens = input_estimate(len(self.ask.body), self.ask.images)
-            self._reservation = self.admitted.account.reserve(tokens, self.ask.max_tokens)
+            ask = self.ask
+            tokens = input_bound(len(ask.body) - ask.image_bytes, ask.images, ask.named_tools)
+            self._reservation = self.admitted.account.reserve(tokens, ask.max_tokens, hour=ask.hour)
 
     async def _refuse(self, over: OverLimit) -> Reply:
         reply = self.admitted.over(over.limit, over.message)

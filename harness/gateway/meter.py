@@ -24,11 +24,20 @@ PREAMBLE_TOKENS = 1_000
 """What the provider itself may put before a prompt (how to use tools)."""
 IMAGE_TOKENS = 5_000
 """More than any one image costs, however few bytes it has."""
+TOOL_TOKENS = 1_000
+"""More than the provider's own description of a tool that a request only names."""
 
 
-def input_estimate(body_bytes: int, images: int = 0) -> int:
-    """Upper estimate of a request's input tokens from the size of its body."""
-    return -(-body_bytes // 3) + PREAMBLE_TOKENS + images * IMAGE_TOKENS
+def input_bound(text_bytes: int, images: int = 0, named_tools: int = 0) -> int:
+    """The most input tokens that a request can have; `text_bytes`: its body without the data of images.
+
+    One token for each byte: a tokenizer that has no better piece falls back to bytes, JSON writes no text in fewer
+    bytes than UTF-8 does, and what surrounds a message in JSON is longer than what marks it for the model. Prose takes
+    a quarter of that, hexadecimal digits, rare scripts and emoji come near it, and the agent chooses what it reads: any
+    share below one could be passed. The price: the last call that a cap lets through is one whose fourfold, at the
+    rate of writing a cache, still fits below it. So money is left over at the end of a trial, but none is owed.
+    """
+    return text_bytes + PREAMBLE_TOKENS + images * IMAGE_TOKENS + named_tools * TOOL_TOKENS
 
 
 def micro(usd: float) -> int:
@@ -109,12 +118,15 @@ class Account:
         self._lock = threading.Lock()
         self._metered = Metered(usage=Usage(), cost=Cost(), calls=0)
 
-    def reserve(self, input_tokens: int, max_tokens: int) -> Reservation:
-        """Room for one call in the worst case; `OverLimit` where there is none."""
+    def reserve(self, input_tokens: int, max_tokens: int, *, hour: bool = True) -> Reservation:
+        """Room for one call in the worst case; `OverLimit` where there is none.
+
+        `hour` False: it writes no cache that is kept for an hour.
+        """
         used = self.metered().usage.total
         if used >= self._limits.tokens:
             raise OverLimit("tokens", f"{used} of {self._limits.tokens} tokens are used")
-        worst = self._prices.worst(self._model, input_tokens, max_tokens)
+        worst = self._prices.worst(self._model, input_tokens, max_tokens, hour=hour)
         full = self._purse.reserve(worst) if worst is not None else None
         if full is not None:
             owner = self._owners[full]

@@ -46,9 +46,12 @@ class Rates(Record):
             + self.cache_read * usage.cache_read
         )
 
-    def worst(self, input_tokens: int, max_tokens: int) -> int:
-        """The most that a call of this size can cost, in micro-dollars: the whole prompt at its dearest rate."""
-        dearest = max(self.input, self.cache_write_5m, self.cache_write_1h, self.cache_read)
+    def worst(self, input_tokens: int, max_tokens: int, *, hour: bool = True) -> int:
+        """The most that a call of this size can cost, in micro-dollars: the whole prompt at its dearest rate.
+
+        `hour` False: it writes no cache that is kept for an hour.
+        """
+        dearest = max(self.input, self.cache_write_5m, self.cache_read, self.cache_write_1h if hour else Decimal(0))
         return math.ceil(dearest * input_tokens + self.output * max_tokens)
 
 
@@ -92,10 +95,10 @@ class PriceTable:
         rates = self.rates(model)
         return Cost(complete=usage.total == 0) if rates is None else Cost(micro_usd=rates.micro_usd(usage))
 
-    def worst(self, model: str, input_tokens: int, max_tokens: int) -> int | None:
+    def worst(self, model: str, input_tokens: int, max_tokens: int, *, hour: bool = True) -> int | None:
         """The most a call can cost in micro-dollars, None where the model has no price."""
         rates = self.rates(model)
-        return None if rates is None else rates.worst(input_tokens, max_tokens)
+        return None if rates is None else rates.worst(input_tokens, max_tokens, hour=hour)
 
 
 _FREE = Rates(

@@ -70,6 +70,12 @@ class Ask:
     stream: bool
     max_tokens: int
     images: int
+    image_bytes: int
+    """How much of the body is the data of images."""
+    named_tools: int
+    """Tools that the provider describes to the model."""
+    hour: bool
+    """A cache may be asked for that is kept for an hour; without a word it is kept for five minutes."""
 
 
 def screen(body: bytes, model: str, *, counting: bool = False) -> Ask:
@@ -77,7 +83,8 @@ def screen(body: bytes, model: str, *, counting: bool = False) -> Ask:
 
     `counting`: a request to count tokens, which has no `max_tokens`.
     """
-    data = _decode(body)
+    lifetimes: set[str] = set()
+    data = _decode(body, lifetimes)
     unknown = sorted(data.keys() - FIELDS)
     if unknown:
         raise Refused(f"fields are not allowed here: {', '.join(unknown)[:200]}")
@@ -89,14 +96,23 @@ def screen(body: bytes, model: str, *, counting: bool = False) -> Ask:
     stream = data.get("stream") or False
     if type(stream) is not bool:
         raise Refused("stream: true or false is required")
-    _screen_tools(data.get("tools"))
+    named_tools = _screen_tools(data.get("tools"))
     _screen_edits(data.get("context_management"))
-    return Ask(body, stream, max_tokens, _screen_content(data))
+    images, image_bytes = _screen_content(data)
+    return Ask(body, stream, max_tokens, images, image_bytes, named_tools, hour=bool(lifetimes - {"5m"}))
 
 
-def _decode(body: bytes) -> dict[str, Any]:
+def _decode(body: bytes, lifetimes: set[str]) -> dict[str, Any]:
+    """The request; `lifetimes` gets whatever any object in it calls a `ttl`."""
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = _unique(pairs)
+        if "ttl" in found:
+            lifetimes.add(str(found["ttl"]))
+        return found
+
     try:
-        data = json.loads(body, object_pairs_hook=_unique, parse_constant=_no_constant)
+        data = json.loads(body, object_pairs_hook=unique, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise Refused(f"the body is not one JSON document: {error}"[:300]) from error
     if not isinstance(data, dict):
@@ -124,11 +140,15 @@ def _objects(value: object, what: str) -> list[dict[str, Any]]:
     return value
 
 
-def _screen_tools(tools: object) -> None:
+def _screen_tools(tools: object) -> int:
+    """How many tools are only named."""
+    named = 0
     for tool in _objects(tools, "tools"):
         kind = tool.get("type") or "custom"
         if kind != "custom" and not str(kind).startswith(CLIENT_TOOLS):
             raise Refused(f"tools that run at the provider are not allowed: {str(kind)[:80]!r}")
+        named += kind != "custom"
+    return named
 
 
 def _screen_edits(management: object) -> None:
@@ -141,15 +161,17 @@ def _screen_edits(management: object) -> None:
             raise Refused("context_management: only edits that clear are allowed")
 
 
-def _screen_content(data: dict[str, Any]) -> int:
-    """Number of images in the request."""
+def _screen_content(data: dict[str, Any]) -> tuple[int, int]:
+    """Number of images in the request, and bytes of their data."""
     contents = [data.get("system"), *(message.get("content") for message in _objects(data.get("messages"), "messages"))]
-    images = 0
-    for content in contents:
-        for block in _blocks(content):
-            _screen_block(block)
-            images += block["type"] == "image"
-    return images
+    images = image_bytes = 0
+    for block in (block for content in contents for block in _blocks(content)):
+        _screen_block(block)
+        if block["type"] == "image":
+            images += 1
+            text = block["source"].get("data")
+            image_bytes += len(text) if isinstance(text, str) else 0
+    return images, image_bytes
 
 
 def _blocks(content: object) -> Iterator[dict[str, Any]]:
