@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, cast
+
 import pytest
 from stand_task import case, files, real_lab, stand_task
 
 from graders.first_failure import FirstFailure
 from graders.tests_passing import TestsPassing
-from harness.core.ports import Lab
+from harness.core.ports import Lab, Sandbox, SandboxSpec
 from harness.core.records import Grade, Outcome
 
 pytestmark = pytest.mark.sandbox
@@ -56,6 +62,115 @@ def test_the_first_stage_that_failed_is_named(
     assert failed == order[order.index(stage) :]
     first = next(check for check in stages if check.outcome is Outcome.FAIL)
     assert said in first.findings[0].message
+
+
+@dataclass
+class ImpatientBox:
+    """A judge that waits for the app for less long than a verdict does."""
+
+    box: Sandbox
+
+    def put(self, root: str, content: Mapping[str, tuple[bytes, bool]]) -> None:
+        hasty = {path: (data.replace(b"READY_S = 60.0", b"READY_S = 12.0"), x) for path, (data, x) in content.items()}
+        assert (hasty != content) == (root == "/srv/judge")
+        self.box.put(root, hasty)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.box, name)
+
+
+@dataclass
+class ImpatientLab:
+    real: Lab
+
+    @contextlib.contextmanager
+    def sandbox(self, spec: SandboxSpec) -> Iterator[Sandbox]:
+        with self.real.sandbox(spec) as box:
+            yield cast(Sandbox, ImpatientBox(box)) if spec.role == "judge" else box
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.real, name)
+
+
+def test_an_app_that_is_never_ready_fails_at_that_stage(lab: Lab) -> None:
+    whole = files()["app/main.py"]
+    never = whole.replace(b'    return {"status": "up"}', b'    raise HTTPException(503, "warming up")')
+    assert never != whole
+    given = TestsPassing().grade(case(stand_task(replicas=1), cast(Lab, ImpatientLab(lab)), {"app/main.py": never}))
+    assert {(check.outcome, check.reason) for check in given.checks} == {(Outcome.FAIL, "stage:ready")}
+    stages = {check.id: check for check in given.advisory if check.id.startswith("stage:")}
+    assert [name for name, check in stages.items() if check.outcome is Outcome.PASS] == [
+        "stage:installs",
+        "stage:migrates",
+        "stage:boots",
+    ]
+    assert "/health answered 503" in stages["stage:ready"].findings[0].message
+
+
+SERVED = b"""
+from fastapi import FastAPI
+from pydantic import BaseModel
+
+app = FastAPI()
+
+
+class Item(BaseModel):
+    id: str
+
+
+@app.get("/health")
+async def health() -> dict[str, str]:
+    return {"status": "up"}
+
+
+@app.get("/items")
+async def items() -> list[Item]:
+    return []
+
+
+@app.put("/items/{number}")
+async def more(number: int) -> Item:
+    return Item(id="1")
+"""
+CONTRACT = """
+openapi: 3.1.0
+info: { title: Served, version: 1.0.0 }
+x-seed-operations: [GET /health]
+paths:
+  /items:
+    get:
+      responses:
+        "200":
+          description: All items
+          content:
+            application/json:
+              schema: { type: array, items: { type: object, properties: { id: { type: integer } } } }
+    delete: { responses: { "204": { description: Gone } } }
+"""
+ONE_CHECK = """
+from graders.testkit import covers, fail_to_pass
+
+@covers("C-01")
+@fail_to_pass
+def test_items(api): assert api.get("/items").expect(200).json() == []
+"""
+
+
+def test_what_the_app_serves_otherwise_is_told(lab: Lab, tmp_path: Path) -> None:
+    (tmp_path / "checks").mkdir()
+    (tmp_path / "checks" / "test_a.py").write_text(ONE_CHECK)
+    (tmp_path / "contract.openapi.yaml").write_text(CONTRACT)
+    made = stand_task(replicas=1, migrate=())
+    task = replace(made, root=tmp_path, file=made.file.model_copy(update={"services": (), "fakes": ()}))
+    given = TestsPassing().grade(case(task, lab, {"app/main.py": SERVED}))
+    assert [check.outcome for check in given.checks] == [Outcome.PASS]
+    served = [check for check in given.advisory if check.id.startswith("openapi:")]
+    assert {check.id: [one.message for one in check.findings] for check in served} == {
+        "openapi:served": [],
+        "openapi:missing": ["DELETE /items: the operation is not served"],
+        "openapi:extra": ["PUT /items/{number}: neither the contract nor the seed has it"],
+        "openapi:changed": ["GET /items: response 200[].id: type string instead of integer"],
+    }
 
 
 WRITERS = "test_http.py::test_of_many_writers_one_wins"
