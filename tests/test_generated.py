@@ -23,10 +23,7 @@ from harness.core.records import CheckResult, Outcome, Phase
 from harness.core.task import Generated, Task
 
 ROOT = Path(__file__).parent / "data" / "generated"
-LOG_IN = """
-def generated_headers(api):
-    return {"Authorization": "Bearer " + api.post("/log-in").expect(200).json()["token"]}
-"""
+LOG_IN = (ROOT / "checks" / "conftest.py").read_text()
 HEALTH = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8000/health', timeout=2).status)"
 
 
@@ -46,7 +43,8 @@ def task(root: Path, wrong: str = "", conftest: str = "", examples: int = 5, cle
 def running(of: Task) -> Iterator[Stand]:
     """The app on a real stand, ready."""
     lab = real_lab()
-    given = case(of, lab, {**dict.fromkeys(files()), **files(ROOT)})
+    app = {f"app/{path}": content for path, content in files(ROOT / "app").items()}
+    given = case(of, lab, {**dict.fromkeys(files()), **app})
     with stand(given, lab) as opened:
         opened.boot()
         assert opened.judge is not None
