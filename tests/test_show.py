@@ -185,6 +185,22 @@ def test_the_rules_of_the_report_and_of_its_truth_are_rules(tmp_path: Path) -> N
     assert "    demand: Tell it." in show(folder_with(tmp_path, grades=(truth,)), TRIAL, rules=True)
 
 
+def test_a_finding_at_a_commit_names_the_commit_and_quotes_its_message(tmp_path: Path) -> None:
+    place = Place(commit="c0ffee1234" + "0" * 30)
+    finding = Finding(message="a trailer credits an AI", place=place, quote="Co-Authored-By: Claude")
+    credits = CheckResult(
+        id="G2",
+        outcome=Outcome.FAIL,
+        severity=Severity.BLOCKING,
+        findings=(finding,),
+        facts={"demand": "No commit names an AI."},
+    )
+    rules = RULES.model_copy(update={"checks": (credits,)})
+    text = show(folder_with(tmp_path, grades=(rules,)), TRIAL, rules=True)
+    told = "  fail G2 (blocking)\n    demand: No commit names an AI.\n    commit c0ffee1234: a trailer credits an AI | "
+    assert f"{told}Co-Authored-By: Claude\n" in f"{text}\n"
+
+
 @pytest.mark.parametrize(
     ("prefix", "expected"),
     [

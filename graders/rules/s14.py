@@ -15,8 +15,6 @@ from graders.static import analysis_of
 from harness.core.ports import Case
 from harness.core.records import Finding, Outcome, Severity, Source
 
-_CODES = frozenset({"C901", "PLR0915"})
-
 
 def _branches(count: int, name: str = "f") -> str:
     tests = "".join(f"    if x == {number}:\n        return {number}\n" for number in range(count))
@@ -35,6 +33,8 @@ class S14:
     source: ClassVar[Source] = Source.PROMPT
     severity: ClassVar[Severity] = Severity.MINOR
     evidence: ClassVar[tuple[str, ...]] = ("static",)
+    codes: ClassVar[tuple[str, ...]] = ("C901", "PLR0915")
+    """Beginnings of the pinned codes that it reads."""
     examples: ClassVar[tuple[Example, ...]] = (
         Example("small", case(files={"app/x.py": _branches(9)}), Outcome.PASS),
         Example("eleven branches", case(files={"app/x.py": _branches(10)}), Outcome.FAIL, findings=1),
@@ -90,7 +90,7 @@ class S14:
         found: dict[tuple[str, int], Finding] = {}
         for item in analysis_of(case).pinned:
             key = (item.path, item.line)
-            if item.code in _CODES and key in added:
+            if item.code.startswith(self.codes) and key in added:
                 found.setdefault(key, diff.finding(f"{item.code}: {item.message}", item.path, item.line))
         return decide(list(found.values()), opportunities=len(added))
 

@@ -69,6 +69,8 @@ class S4:
     source: ClassVar[Source] = Source.PROMPT
     severity: ClassVar[Severity] = Severity.MAJOR
     evidence: ClassVar[tuple[str, ...]] = ("static",)
+    codes: ClassVar[tuple[str, ...]] = ("ASYNC",)
+    """Beginnings of the pinned codes that it reads."""
     examples: ClassVar[tuple[Example, ...]] = (
         Example(
             "awaits an async client",
@@ -204,7 +206,7 @@ _Placed = tuple[str, int, Finding]
 
 def _by_ruff(diff: Diff, pinned: tuple[StaticFinding, ...]) -> Iterator[_Placed]:
     for item in pinned:
-        if not item.code.startswith("ASYNC") or not is_app(item.path):
+        if not item.code.startswith(S4.codes) or not is_app(item.path):
             continue
         if _is_new(diff, item.path, item.line):
             severity = Severity.MINOR if item.code in _FILE_CODES else None

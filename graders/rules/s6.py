@@ -31,6 +31,8 @@ class S6:
     source: ClassVar[Source] = Source.PROMPT
     severity: ClassVar[Severity] = Severity.MINOR
     evidence: ClassVar[tuple[str, ...]] = ("static",)
+    codes: ClassVar[tuple[str, ...]] = ("ANN",)
+    """Beginnings of the pinned codes that it reads."""
     examples: ClassVar[tuple[Example, ...]] = (
         Example("typed", case(files={"app/x.py": _TYPED}), Outcome.PASS),
         Example("an untyped function", case(files={"app/x.py": _LEGACY}), Outcome.FAIL, findings=1),
@@ -109,7 +111,7 @@ class S6:
         for item in analysis_of(case).pinned:
             source = diff.source(item.path)
             key = (item.path, source.function_at(item.line) if source is not None else "")
-            if item.code.startswith("ANN") and key in added:
+            if item.code.startswith(self.codes) and key in added:
                 found.setdefault(key, f"`{key[1]}`: {item.message}")
         findings = [diff.finding(message, path, _line(diff, path, name)) for (path, name), message in found.items()]
         return decide(findings, opportunities=len(added))
