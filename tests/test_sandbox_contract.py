@@ -31,7 +31,7 @@ from conftest import INSIDE_UID, KINDS, OWN_PROCESSES, ROOT, Open, answer, on_ho
 
 from harness.core.deadline import Deadline
 from harness.core.errors import Cause, Failure, LimitReached, UsageError
-from harness.core.ports import Address, Sandbox, SandboxSpec
+from harness.core.ports import Address, Sandbox, SandboxProvider, SandboxSpec
 from harness.sandboxes.bubblewrap import Bubblewrap
 from harness.sandboxes.lab import SandboxLab
 from harness.sandboxes.limits import Groups
@@ -41,8 +41,11 @@ from harness.sandboxes.toolchain import Store
 pytestmark = pytest.mark.sandbox
 
 MB = 1_000_000
+CGROUPS = ("cgroup v1", "cgroup v2")
 GROUPED = Groups().make(MB * 100, 10)
 """Whether this machine gives control groups; the limit of memory is kept either way."""
+CAPPED = [kind for kind in sorted(KINDS) if kind != "bubblewrap" or (GROUPED and GROUPED.applied.get("cpu") in CGROUPS)]
+"""Kinds of sandbox that keep a cap on processors here."""
 if GROUPED is not None:
     GROUPED.remove()
 
@@ -714,6 +717,49 @@ def test_disk_is_limited(fresh: Open) -> None:
         assert most * MB * 0.9 < int(done.stdout) <= most * MB + 4096
 
 
+@pytest.mark.parametrize("kind", CAPPED)
+def test_processors_are_limited(kind: str, labs: Callable[[str], SandboxLab], store: Store, toolchain: str) -> None:
+    """Four processes that never rest, for two seconds on a fifth of a processor."""
+    provider = labs(kind).provider
+    slow: SandboxProvider
+    if kind == "docker":
+        slow = type(provider)(provider._engine, provider._images, cpus=0.2)  # type: ignore[attr-defined,call-arg]
+    else:
+        slow = Bubblewrap(store, Groups(cpus=0.2))
+    code = """
+import os, time
+began = time.monotonic()
+for _ in range(4):
+    if os.fork() == 0:
+        while time.monotonic() < began + 2: pass
+        os._exit(0)
+for _ in range(4): os.wait()
+spent = os.times()
+print((spent.children_user + spent.children_system) / (time.monotonic() - began))
+"""
+    with SandboxLab(slow, labs(kind).made).sandbox(SandboxSpec(role="judge", toolchain=toolchain)) as box:
+        assert 0 < float(answer(box, code, 60.0)) < 0.3
+        assert box.limits_applied["cpu"].startswith("cgroup")  # type: ignore[attr-defined]
+        assert "fair" not in box.limits_applied["cpu"]  # type: ignore[attr-defined]
+
+
+def test_no_device_can_be_made_and_none_of_the_host_s_is_there(shared: Sandbox) -> None:
+    root = folder(shared)
+    code = f"""
+import json, os, stat
+made = []
+for place in ({root!r}, "/tmp", "/dev/shm", "/dev"):
+    for kind, number in ((stat.S_IFCHR, (1, 1)), (stat.S_IFCHR, (1, 3)), (stat.S_IFBLK, (8, 0)), (stat.S_IFBLK, (7, 0))):
+        try: os.mknod(place + "/device", kind | 0o666, os.makedev(*number)); made.append([place, number])
+        except OSError: pass
+os.mkfifo({root!r} + "/fifo")
+known = {{"null", "zero", "full", "random", "urandom", "tty", "ptmx", "console"}}
+there = [name for name in os.listdir("/dev") if stat.S_IFMT(os.lstat("/dev/" + name).st_mode) in (stat.S_IFCHR, stat.S_IFBLK)]
+print(json.dumps([made, sorted(set(there) - known)]))
+"""
+    assert json.loads(answer(shared, code)) == [[], []]
+
+
 def test_a_file_s_size_is_limited(shared: Sandbox) -> None:
     assert shell(shared, "truncate -s 3G /workspace/x").exit_code != 0
 
@@ -740,6 +786,8 @@ def test_what_limits_a_sandbox_is_told(bounded: Sandbox, request: pytest.Fixture
     assert kept["disk"] == "tmpfs"
     grouped = request.node.callspec.params["bounded"] != "watched"
     assert kept["memory"].startswith("cgroup") if grouped else kept["memory"] == "watched"
+    assert kept["inodes"] == ("tmpfs" if bounded.kind == "docker" else "as memory")
+    assert kept["cpu"].startswith("cgroup") if grouped else kept["cpu"] == "not kept"
     assert kept["processes"].startswith("cgroup" if grouped else "rlimit")
 
 
@@ -788,19 +836,42 @@ def test_files_count_as_memory_and_their_excess_ends_the_sandbox_by_its_own_doin
         bounded.snapshot("/workspace", deadline=Deadline(5.0))
 
 
-def test_two_hundred_thousand_files_end_in_bounded_time(bounded: Sandbox) -> None:
-    code = """
-import os
-for place in ("/workspace", "/tmp"):
-    os.chdir(place)
-    for i in range(100_000): os.close(os.open(str(i), os.O_CREAT))
+FLOOD = """
+import os, sys
+made = 0
+try:
+    for place in ("/workspace", "/tmp", "/srv"):
+        os.chdir(place)
+        for i in range(400_000):
+            os.close(os.open(str(i), os.O_CREAT))
+            made += 1
+            if made % 1000 == 0: print(made, flush=True)
+except OSError as error: print(error.strerror)
+else: print("no limit")
 """
+FILE_COSTS = 500
+"""Bytes of the kernel's memory that an empty file takes at least; the limit of memory is 150 MB."""
+
+
+def test_a_flood_of_files_is_stopped_in_bounded_time_before_the_limits_are_passed(bounded: Sandbox) -> None:
     began = time.monotonic()
-    with contextlib.suppress(LimitReached):
-        done = python(bounded, code, seconds=25.0)
-        assert done.exit_code is not None
-        assert python(bounded, "print(1)").exit_code in (0, -signal.SIGKILL)
-    assert time.monotonic() - began < 25.0
+    process = bounded.start(["python", "-I", "-c", FLOOD])
+    said = [""]
+    try:
+        while (line := process.read_line(Deadline(60.0))) is not None:
+            said.append(line.decode())
+        status = process.wait(Deadline(10.0))
+    except LimitReached as reached:
+        assert reached.limit == "memory"
+        status = None
+    made = max((int(line) for line in said if line.isdigit()), default=0)
+    assert time.monotonic() - began < 60.0
+    assert 20_000 < made < 150 * MB / FILE_COSTS
+    assert said[-1] == "No space left on device" or status in (None, -signal.SIGKILL), said[-1]
+    if status is not None:
+        kept = bounded.snapshot("/workspace", deadline=Deadline(30.0))
+        assert kept.flags == ("too-many-files",)
+        assert len(kept.entries) == 20_000
 
 
 def test_a_sandbox_that_was_ended_from_outside_did_not_go_over_a_limit(fresh: Open) -> None:
@@ -1095,6 +1166,40 @@ asyncio.run(main())
         assert answer(box, code).splitlines() == ["b'+PONG\\r\\n'", "False", "42", "InsufficientPrivilegeError"]
 
 
+# --- packages -----------------------------------------------------------------------------------------------------
+
+INSTALLERS = {
+    "pip install": "python -m venv --without-pip .venv && pip --python .venv/bin/python install {}",
+    "uv pip install": "uv venv .venv && uv pip install --python .venv/bin/python {}",
+    "uv add": "uv init --bare --name app && uv add {}",
+}
+
+
+@pytest.mark.parametrize("installer", INSTALLERS)
+def test_a_package_of_the_wheelhouse_is_installed_without_a_network(shared: Sandbox, installer: str) -> None:
+    root = folder(shared)
+    done = shell(shared, INSTALLERS[installer].format("sqlalchemy"), cwd=root, seconds=60.0)
+    assert done.exit_code == 0, done
+    code = "import sqlalchemy, typing_extensions as t; print(sqlalchemy.__file__, t.__file__)"
+    found = shared.run([f"{root}/.venv/bin/python", "-I", "-c", code], deadline=Deadline(20.0))
+    assert [path.startswith(f"{root}/.venv/lib/") for path in found.stdout.decode().split()] == [True, True], found
+    written = shell(shared, "cat pyproject.toml uv.lock 2>/dev/null", cwd=root).stdout.decode()
+    assert ("/opt/wheelhouse/sqlalchemy" in written) is (installer == "uv add")
+    assert "://" not in written, "a lock names no host"
+
+
+@pytest.mark.parametrize("installer", INSTALLERS)
+def test_a_package_that_the_wheelhouse_lacks_is_refused_by_its_name_at_once(shared: Sandbox, installer: str) -> None:
+    root = folder(shared)
+    done = shell(shared, INSTALLERS[installer].format("flask"), cwd=root, seconds=60.0)
+    assert done.exit_code == 1, done
+    assert not done.timed_out
+    said = done.stderr.decode()
+    assert "flask was not found" in said or "No matching distribution found for flask" in said
+    assert "/simple/" not in said, "an index was asked"
+    assert shell(shared, "find . -path '*flask*'", cwd=root).stdout == b""
+
+
 # --- witness ------------------------------------------------------------------------------------------------------
 
 
@@ -1153,6 +1258,13 @@ def test_only_an_agent_s_sandbox_keeps_a_witness(shared: Sandbox) -> None:
 
 
 # --- the end ------------------------------------------------------------------------------------------------------
+
+
+def test_process_1_takes_orphans_in_and_buries_them(shared: Sandbox) -> None:
+    shell(shared, "for i in 1 2 3 4 5; do (setsid sh -c 'sleep 0.1' &) ; done")
+    dead = "grep -l '^State:.Z' /proc/[0-9]*/status"
+    assert until(lambda: not shell(shared, "pgrep -f 'sleep 0.[1]'").stdout)
+    assert until(lambda: not shell(shared, dead).stdout)
 
 
 def test_kill_all_leaves_only_process_1(fresh: Open) -> None:
