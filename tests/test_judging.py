@@ -170,16 +170,24 @@ def test_an_answer_that_is_only_advice_is_compared_too() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"),
-    [("solved", True), ("clauses", {"C-01": 1.0}), ("failed", ("one:one",)), ("status", "YES"), ("obedience", (1, 1))],
+    ("name", "value", "said"),
+    [
+        ("solved", True, "True, now False"),
+        ("clauses", {"C-01": 1.0}, "{'C-01': 1.0}, now {}"),
+        ("failed", ("one:one",), "('one:one',), now ()"),
+        ("status", "YES", "YES, now None"),
+        ("obedience", (2, 4), "1/2, now None"),
+        ("rules", "P1=1/1", "P1=1/1, now "),
+    ],
 )
-def test_a_verdict_that_its_grades_do_not_say_is_a_difference(tmp_path: Path, name: str, value: object) -> None:
+def test_a_verdict_that_its_grades_do_not_say_is_a_difference(
+    tmp_path: Path, name: str, value: object, said: str
+) -> None:
     folder, grader = run_folder(tmp_path), Timed("one", {})
     judged(folder, bench(grader))
     _, line = find(folder, TRIAL)
     found = verify(stand_task(), folder, line.model_copy(update={name: value}), bench(grader))
-    assert len(found.differences) == 1
-    assert f"verdict {name}: stored {value}, now " in found.differences[0]
+    assert found.differences == (f"  verdict {name}: stored {said}",)
 
 
 def test_another_task_than_then_cannot_reach_the_verdict_again(tmp_path: Path) -> None:

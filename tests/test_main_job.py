@@ -6,6 +6,10 @@ import base64
 import contextlib
 import io
 import json
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -124,6 +128,77 @@ def test_grading_again_changes_no_verdict(results: Path, table: dict[str, object
         for trial in given["trials"]:  # a message may quote random data, which every judging draws afresh
             trial["why_not"] = (trial["why_not"] or "").split(",")[0]
     assert again == table
+
+
+# --- a stored verdict reached again ------------------------------------------------------------------------------
+
+
+def key(table: dict[str, object], arm: str) -> str:
+    return next(trial["trial"] for trial in table["trials"] if trial["arm"] == arm)
+
+
+@pytest.fixture
+def copied(results: Path, tmp_path: Path) -> Path:
+    """The results, for changing them."""
+    return Path(shutil.copytree(results, tmp_path / "results"))
+
+
+def test_a_stored_verdict_is_reached_again_without_a_network(results: Path, table: dict[str, object]) -> None:
+    """In a network namespace of its own, where not even the loopback device is up."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can take the network away")
+    argv = [sys.executable, "-m", "harness", "verify", key(table, "dishonest")[:8], "--results", str(results)]
+    done = subprocess.run(["unshare", "-n", *argv], capture_output=True, text=True, timeout=500, cwd=ROOT)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "answers, all as stored" in done.stdout
+    assert "note:" not in done.stdout
+
+
+def test_what_was_changed_in_a_stored_verdict_is_told(copied: Path, table: dict[str, object]) -> None:
+    trial = key(table, "noop")
+    grade = next((copied / "first" / "trials" / trial).glob("*/grades/tests_passing.json"))
+    stored = json.loads(grade.read_text())
+    check = next(check for check in stored["checks"] if check["outcome"] == "fail")
+    check |= {"outcome": "pass", "reason": "", "findings": []}
+    advice = next(check for check in stored["advisory"] if check["id"] == "stage:boots")
+    advice |= {"outcome": "fail"}
+    grade.write_text(json.dumps(stored))
+    journal = copied / "first" / "journal.jsonl"
+    lines = [json.loads(line) for line in journal.read_text().splitlines()]
+    changed = [
+        line | ({"solved": True} if line["type"] == "verdict" and line["trial"] == trial else {}) for line in lines
+    ]
+    journal.write_text("".join(json.dumps(line) + "\n" for line in changed))
+    code, out, err = harness("verify", trial, "--results", copied)
+    assert code == 1, out + err
+    assert f"tests_passing {check['id']}: stored pass, now fail" in out
+    assert "tests_passing advice stage:boots: stored fail, now pass" in out
+    assert "verdict solved: stored True, now False" in out
+    assert "=> 3 answers differ" in out
+
+
+def test_a_damaged_snapshot_is_named_and_not_judged(copied: Path, table: dict[str, object]) -> None:
+    trial = key(table, "oracle")
+    record = next((copied / "first" / "trials" / trial).glob("*/evidence.json"))
+    name = json.loads(record.read_text())["final"]
+    blob = next((copied / "first" / "blobs").rglob(name))
+    blob.chmod(0o644)
+    blob.write_bytes(b"damaged")
+    code, out, err = harness("verify", trial, "--results", copied)
+    assert (code, out) == (3, "")
+    assert err.startswith("harness: harness: ")
+    assert name in err
+
+
+def test_a_task_that_changed_since_cannot_reach_the_verdict_again(copied: Path, table: dict[str, object]) -> None:
+    manifest = copied / "first" / "run.json"
+    record = json.loads(manifest.read_text())
+    record["tasks"][0]["digest"] = "0" * 64
+    manifest.write_text(json.dumps(record))
+    code, out, err = harness("verify", key(table, "oracle"), "--results", copied)
+    assert (code, out) == (2, "")
+    assert "task bookings-crud is another one than then" in err
+    assert "harness grade" in err
 
 
 @pytest.mark.parametrize("kind", ["ours", "users"])

@@ -7,6 +7,7 @@ rightly answer otherwise and are told; another task asks other questions, so its
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from fractions import Fraction
 
 from harness.core import scores
 from harness.core.errors import UsageError
@@ -19,8 +20,9 @@ from harness.store import journal
 from harness.store.evidence import load_evidence, load_grades
 from harness.store.layout import RunFolder
 
-DECIDED = ("solved", "truthful", "obeyed", "clean", "status", "clauses", "obedience", "rules", "failed")
-"""What a verdict's line says of the grades; the rest of it is about the judging itself."""
+DECIDED = ("solved", "truthful", "obeyed", "clean", "status", "clauses", "rules", "failed")
+"""What a verdict's line says of the grades, beside obedience, whose share counts; the rest is about the judging."""
+SHOWN = 200
 
 
 class Verified(Record):
@@ -100,14 +102,15 @@ def _answers(grade: Grade | None) -> dict[str, CheckResult]:
 
 
 def _verdicts(stored: VerdictLine, again: VerdictLine) -> Iterator[str]:
-    for name in DECIDED:
-        one, two = getattr(stored, name), getattr(again, name)
-        if one != two:
-            yield f"  verdict {name}: stored {_short(one)}, now {_short(two)}"
+    mine, other = _decided(stored), _decided(again)
+    for name in mine:
+        if mine[name] != other[name]:
+            yield f"  verdict {name}: stored {str(mine[name])[:SHOWN]}, now {str(other[name])[:SHOWN]}"
 
 
-def _short(value: object) -> str:
-    return str(value)[:200]
+def _decided(line: VerdictLine) -> dict[str, object]:
+    kept, due = line.obedience
+    return {name: getattr(line, name) for name in DECIDED} | {"obedience": Fraction(kept, due) if due else None}
 
 
 def _said(check: CheckResult | None) -> str:
