@@ -12,7 +12,6 @@ import json
 import os
 import re
 import socket
-import socketserver
 import subprocess
 import sys
 import threading
@@ -23,11 +22,13 @@ from typing import Any, cast
 
 import pytest
 from conftest import KINDS, ROOT, answer, shell
+from cut_daemon import way_to_daemon
 
 from harness.core.deadline import Deadline
 from harness.core.errors import Cause, Failure, UsageError
 from harness.core.ports import SandboxSpec
 from harness.sandboxes import engine, kinds, seccomp
+from harness.sandboxes.bubblewrap import _writable as writable
 from harness.sandboxes.docker import INODES, Docker
 from harness.sandboxes.engine import LEASE, OWNER, Engine, held, reap
 from harness.sandboxes.images import PATCH_BOUND, PATCH_MARKER, Images
@@ -88,6 +89,48 @@ print(*{re.sub(r"[._-]+", "-", one.name).lower() + "==" + one.version for one in
 """
 
 
+WRITABLE = dict(writable(SandboxSpec(role="agent", toolchain="any").disk_bytes))
+
+
+def hardening(told: dict[str, Any], image: str) -> dict[str, bool]:
+    """Flag, as the table in the documents has it -> whether the engine says of a container that it is kept."""
+    host, config = told["HostConfig"], told["Config"]
+    most = {item["Name"]: (item["Soft"], item["Hard"]) for item in host["Ulimits"]}
+    options = f"rw,exec,nosuid,nodev,nr_inodes={INODES},mode=0755,uid=10001,gid=10001,size="
+    tmpfs = {path: f"{options}{size}" for path, size in WRITABLE.items()}
+    labels = {f"{OWNER}.{name}" for name in ("lease", "run", "trial", "role")}
+    return {
+        "--rm": host["AutoRemove"] is False,
+        "--network none": host["NetworkMode"] == "none" and config["NetworkDisabled"],
+        "--read-only": host["ReadonlyRootfs"],
+        "--tmpfs": host["Tmpfs"] == {**tmpfs, "/sys": "ro,noexec,nosuid,nodev,size=4096,mode=0555"},
+        "--user 10001:10001": config["User"] == "10001:10001",
+        "--cap-drop ALL": (host["CapDrop"], host["CapAdd"], host["Privileged"]) == (["ALL"], None, False),
+        "--security-opt no-new-privileges": "no-new-privileges:true" in host["SecurityOpt"],
+        "--security-opt seccomp=": f"seccomp={profile()}" in host["SecurityOpt"],
+        "--pids-limit 256": host["PidsLimit"] == 512,
+        "--memory 1g --memory-swap 1g": host["Memory"] == host["MemorySwap"] == 2_000_000_000,
+        "--cpus 1": 0 < host["NanoCpus"] <= 2_000_000_000,
+        "--ulimit nofile=1024": most["nofile"] == (4096, 4096),
+        "--ulimit core=0": most["core"] == (0, 0),
+        "--ulimit fsize=104857600": most["fsize"] == (2_000_000_000, 2_000_000_000),
+        "--ipc private": host["IpcMode"] == "private",
+        "--shm-size 16m": host["ShmSize"] == WRITABLE["/dev/shm"] == 256_000_000,
+        "--init": not host["Init"],
+        "--log-driver local": host["LogConfig"] == {"Type": "none", "Config": {}},
+        "--hostname sbx": config["Hostname"] == "box",
+        "--stop-timeout 1": config["StopTimeout"] == 1,
+        "--label run=": labels <= config["Labels"].keys(),
+        "IMAGE@sha256:": told["Image"] == image == config["Image"],
+    }
+
+
+def flags_of_the_docs() -> list[str]:
+    """First column of the table of flags."""
+    text = (ROOT / "docs" / "sandboxes.md").read_text().partition("## Flags, one by one\n")[2].partition("\n## ")[0]
+    return re.findall(r"^\| `([^`]+)` \|", text, re.MULTILINE)
+
+
 class TestContainer:
     pytestmark = with_daemon
 
@@ -114,6 +157,64 @@ class TestContainer:
         assert "size=50000000" in host["Tmpfs"]["/workspace"]
         assert (config["User"], config["Tty"], config["NetworkDisabled"]) == ("10001:10001", False, True)
         assert config["Labels"]["contract-harness.run"] == "a-run"
+
+    def test_every_flag_of_the_table_is_kept(self, provider: Docker, toolchain: str, daemon: Engine) -> None:
+        before = {item["Id"] for item in mine(daemon)}
+        with opened(provider, toolchain) as box:
+            (container,) = [item["Id"] for item in mine(daemon) if item["Id"] not in before]
+            with daemon.calls("inspect") as client:
+                told = client.inspect_container(container)
+            mounts = shell(box, "cat /proc/self/mountinfo").stdout.decode()
+            first = shell(box, "cat /proc/1/comm").stdout.decode()
+        kept = hardening(told, provider._images.image(toolchain))
+        assert [flag for flag, value in kept.items() if value is not True] == []
+        assert [*kept] == flags_of_the_docs()
+        for path, size in WRITABLE.items():
+            (line,) = [line for line in mounts.splitlines() if f" {path} " in line]
+            assert {"rw", "nosuid", "nodev"} <= set(line.split()[5].split(",")), line
+            assert "noexec" not in line
+            assert f"size={-(-size // 4096) * 4}k" in line, line
+            assert f"nr_inodes={INODES}" in line, line
+        assert "python" in first
+
+    def test_processors_are_limited(self, provider: Docker, toolchain: str, daemon: Engine) -> None:
+        before = {item["Id"] for item in mine(daemon)}
+        with opened(provider, toolchain), daemon.calls("inspect") as client:
+            (container,) = [item["Id"] for item in mine(daemon) if item["Id"] not in before]
+            nano = client.inspect_container(container)["HostConfig"]["NanoCpus"]
+        assert nano == min(2, daemon.facts.cpus) * 1_000_000_000
+
+    def test_an_image_that_somebody_removed_is_built_again(
+        self, provider: Docker, toolchain: str, daemon: Engine, tmp_path: Path
+    ) -> None:
+        template = tmp_path / "template.tar"
+        template.write_bytes(os.urandom(20))
+        image = provider._images.image(toolchain, template)
+        with daemon.calls("remove") as client:
+            client.remove_image(image, force=True)
+            with opened(provider, toolchain, template=template) as box:
+                assert shell(box, "cat /opt/template.tar").stdout == template.read_bytes()
+            again = provider._images.image(toolchain, template)
+            assert until(lambda: again not in [item["ImageID"] for item in mine(daemon)])
+            client.remove_image(again, force=True)
+
+    @at_a_socket
+    def test_nothing_is_built_with_a_network(
+        self, store: Store, toolchain: str, provider: Docker, tmp_path: Path
+    ) -> None:
+        plain = provider._images.image(toolchain)
+        template = tmp_path / "template.tar"
+        template.write_bytes(os.urandom(20))
+        with way_to_daemon(tmp_path) as way:
+            environ = {**os.environ, "DOCKER_HOST": way.address}
+            daemon = Engine(environ)
+            made = kinds.images(daemon, store, ROOT / "toolchains", environ, print).image(toolchain, template)
+            assert made != plain
+            built = [line for line in way.asked if line.startswith("POST ") and "/build?" in line]
+            with daemon.calls("remove") as client:
+                client.remove_image(made, force=True)
+        assert len(built) == 1
+        assert "networkmode=none" in re.split("[?& ]", built[0])
 
     def test_files_are_limited_in_number(self, provider: Docker, toolchain: str) -> None:
         code = f"""
@@ -237,6 +338,27 @@ class TestReaper:
                 assert its not in [item["Labels"][LEASE] for item in held(client)]
             assert shell(box, "echo alive").stdout == b"alive\n"
 
+    def test_a_harness_that_ends_takes_what_it_left_open_along(
+        self, daemon: Engine, store: Store, toolchain: str, provider: Docker
+    ) -> None:
+        code = HARNESS.format(root=str(ROOT), store=str(store.root), toolchain=toolchain)
+        code = code.replace("time.sleep(300)", "sys.stdin.readline()")
+        foreign = {item["Id"] for item in mine(daemon)}
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        with opened(provider, toolchain) as other:
+            with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, **pipes) as harness:
+                assert harness.stdout is not None
+                assert harness.stdin is not None
+                its = harness.stdout.readline().decode().strip()
+                with daemon.calls("look") as client:
+                    assert [item["State"] for item in held(client) if item["Labels"][LEASE] == its] == ["running"]
+                    harness.stdin.write(b"go\n")
+                    harness.stdin.flush()
+                    assert harness.wait(30.0) == 0
+                    assert [item for item in held(client) if item["Labels"][LEASE] == its] == []
+            assert shell(other, "echo alive").stdout == b"alive\n"
+            assert {item["Id"] for item in mine(daemon)} >= foreign
+
     def test_only_what_the_labels_say_is_removed(self, daemon: Engine, provider: Docker, toolchain: str) -> None:
         image = provider._images.image(toolchain)
         leases = {"live": lease(), "abroad": "another-host/b/1/1/1", "dead": lease().rsplit("/", 1)[0] + "/1"}
@@ -258,72 +380,55 @@ class TestReaper:
 # --- how it fails -------------------------------------------------------------------------------------------------
 
 
-class _Proxy(socketserver.ThreadingUnixStreamServer):
-    """A daemon that can be cut off: connections are passed on until then."""
-
-    daemon_threads = True
-
-    def __init__(self, path: str, target: str) -> None:
-        self.target = target
-        self.sockets: list[socket.socket] = []
-        super().__init__(path, _Pass)
-
-    def cut(self) -> None:
-        self.shutdown()
-        self.server_close()
-        Path(str(self.server_address)).unlink()
-        for one in self.sockets:
-            with contextlib.suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
-
-
-class _Pass(socketserver.BaseRequestHandler):
-    server: _Proxy
-
-    def handle(self) -> None:
-        with socket.socket(socket.AF_UNIX) as far:
-            far.connect(self.server.target)
-            self.server.sockets += [self.request, far]
-            back = threading.Thread(target=self.copy, args=(far, self.request), daemon=True)
-            back.start()
-            self.copy(self.request, far)
-            back.join()
-
-    def copy(self, source: socket.socket, target: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            while data := source.recv(1 << 16):
-                target.sendall(data)
-        with contextlib.suppress(OSError):
-            target.shutdown(socket.SHUT_WR)
-
-
 @pytest.mark.sandbox
 @pytest.mark.skipif("docker" not in KINDS, reason="no Docker daemon answers at DOCKER_HOST")
 @at_a_socket
 def test_a_daemon_that_dies_makes_the_attempt_fail_and_stops_nobody(
     store: Store, toolchain: str, tmp_path: Path
 ) -> None:
-    real = os.environ["DOCKER_HOST"].removeprefix("unix://")
-    proxy = _Proxy(str(tmp_path / "docker.sock"), real)
-    serving = threading.Thread(target=proxy.serve_forever, args=(0.05,))
-    serving.start()
-    environ = {**os.environ, "DOCKER_HOST": f"unix://{tmp_path}/docker.sock"}
-    provider = kinds.make("docker", store, ROOT / "toolchains", environ, print)
-    box = provider.open(SandboxSpec(role="judge", toolchain=toolchain), Deadline(60.0))
-    process = box.start(["sleep", "60"])
-    threading.Timer(0.3, proxy.cut).start()
-    began = time.monotonic()
-    with pytest.raises(Failure) as failed:
-        process.wait(Deadline(30.0))
-    assert failed.value.cause == Cause.SANDBOX
-    with pytest.raises(Failure):
-        shell(box, "true")
-    box.close()
-    with pytest.raises(Failure) as failed:
-        provider.open(SandboxSpec(role="judge", toolchain=toolchain), Deadline(60.0))
-    assert failed.value.cause == Cause.SANDBOX
-    assert time.monotonic() - began < 10.0
-    serving.join()
+    with way_to_daemon(tmp_path) as way:
+        environ = {**os.environ, "DOCKER_HOST": way.address}
+        provider = kinds.make("docker", store, ROOT / "toolchains", environ, print)
+        box = provider.open(SandboxSpec(role="judge", toolchain=toolchain), Deadline(60.0))
+        process = box.start(["sleep", "60"])
+        threading.Timer(0.3, way.cut).start()
+        began = time.monotonic()
+        with pytest.raises(Failure) as failed:
+            process.wait(Deadline(30.0))
+        assert failed.value.cause == Cause.SANDBOX
+        with pytest.raises(Failure):
+            shell(box, "true")
+        box.close()
+        with pytest.raises(Failure) as failed:
+            provider.open(SandboxSpec(role="judge", toolchain=toolchain), Deadline(60.0))
+        assert failed.value.cause == Cause.SANDBOX
+        assert time.monotonic() - began < 10.0
+
+
+def runs(*arguments: object, **environ: str) -> subprocess.CompletedProcess[str]:
+    """`harness run` as a user starts it."""
+    return subprocess.run(
+        [sys.executable, "-m", "harness", "run", "--sandbox", "docker", *map(str, arguments)],
+        env={**os.environ, **environ},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120.0,
+        check=False,
+    )
+
+
+def test_no_run_begins_on_an_old_daemon_or_on_none(tmp_path: Path) -> None:
+    asked = ("--tasks", "bookings-crud", "--agents", "noop", "--results", tmp_path / "results")
+    with a_daemon(ApiVersion="1.40", Version="19.03.1") as environ:
+        old = runs(*asked, **environ)
+    none = runs(*asked, DOCKER_HOST="unix:///nonexistent.sock")
+    for done, why in ((old, "too old: 19.03.1 (API 1.40)"), (none, "no Docker daemon answers: No such file")):
+        assert (done.returncode, done.stdout) == (2, "")
+        assert why in done.stderr
+        assert "mend:" in done.stderr
+        assert "Traceback" not in done.stderr
+    assert list(tmp_path.glob("results/*/run.json")) == []
 
 
 class _Daemon(http.server.BaseHTTPRequestHandler):
