@@ -447,8 +447,6 @@ def _maps_few_users() -> bool:
 def _mend(store: Store) -> str:
     if not store.bubblewrap().is_file():
         return f"the toolchain store is damaged: remove {store.root / 'bubblewrap'}, the next run makes it again"
-    if not store.bubblewrap().is_file():
-        return f"the toolchain store is damaged: remove {store.root / 'bubblewrap'}, the next run makes it again"
     closed = store.closed_folder()
     if _is_root() and closed is not None:
         return f"sandboxes run as a user who may not enter {closed}: set HARNESS_STORE to a folder open to all"
