@@ -21,7 +21,6 @@ from harness.store.overrides import Override
 if TYPE_CHECKING:
     from harness.report.compare import Side
 
-OK = 0
 NOOP = "reference/noop"
 """Model of the reference agent that does nothing."""
 ReadT = TypeVar("ReadT")
@@ -127,20 +126,13 @@ def read_lines(folder: RunFolder) -> list[JournalLine]:
 
 def table(parsed: argparse.Namespace) -> int:
     """`harness table`; 3 for an invalid run."""
-    run = stored(parsed, parsed.run)
-    if parsed.clauses:
-        from harness.report import clauses
-
-        manifest = run.folder.manifest
-        print(clauses.render(manifest, clauses.matrix(manifest, read_lines(run.folder)), parsed.format))
-        return OK
-    return print_table(run, parsed.format)
+    return print_table(stored(parsed, parsed.run), parsed.format, by_clause=parsed.clauses)
 
 
-def print_table(run: Stored, form: str) -> int:
-    """Print a run's table; 3 for an invalid run."""
-    from harness.report import tables
+def print_table(run: Stored, form: str, *, by_clause: bool = False) -> int:
+    """Print a run's table, or its matrix of clauses and arms; 3 for an invalid run."""
+    from harness.report import clauses, tables
 
     summary = tables.summarise(run.folder.manifest, run.lines, run.floors, run.disputed)
-    print(tables.render(summary, form))
+    print(clauses.render(summary, form) if by_clause else tables.render(summary, form))
     return tables.exit_code(summary)

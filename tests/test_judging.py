@@ -7,7 +7,6 @@ import json
 import os
 import threading
 import time
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
@@ -21,7 +20,6 @@ from harness.core.errors import Cause, Failure, UsageError
 from harness.core.ports import Case, Lab, Snapshot
 from harness.core.records import CheckResult, Ended, EndedKind, Evidence, Grade, Outcome, Phase, Tree, Validity
 from harness.core.runs import Arm, AttemptLine, PlannedTask, PlannedTrial, RunManifest, VerdictLine
-from harness.report import clauses
 from harness.run.grade import Bench, grade_attempt, judge
 from harness.run.plan import Action, Current, owed
 from harness.run.verify import differences, find, verify
@@ -269,34 +267,3 @@ def test_grades_on_a_full_disk_end_the_command_and_are_kept_once_there_is_room(t
         judged(folder, bench(grader))
         assert load_grades(folder, TRIAL, 1)["one"].checks[0].outcome is Outcome.PASS
         assert left_to_do(folder) == (Action.REUSE, 1)
-
-
-# --- clauses -----------------------------------------------------------------------------------------------------
-
-
-def verdicts(shares: Mapping[str, float], valid: bool = True) -> list[AttemptLine | VerdictLine]:
-    validity = Validity() if valid else Validity(cause=Cause.GRADER)
-    return [
-        AttemptLine(trial=TRIAL, attempt=1, ended=None, validity=Validity()),
-        VerdictLine(trial=TRIAL, attempt=1, validity=validity, clauses=dict(shares)),
-    ]
-
-
-def test_the_matrix_has_a_share_for_each_clause_and_arm(tmp_path: Path) -> None:
-    manifest = run_folder(tmp_path).manifest
-    found = clauses.matrix(manifest, verdicts({"C-02": 0.5, "C-01": 1.0}))
-    assert found == {("stand", "C-01"): {"oracle": 1.0}, ("stand", "C-02"): {"oracle": 0.5}}
-    assert json.loads(clauses.render(manifest, found, "json"))[1] == {"task": "stand", "clause": "C-02", "oracle": 0.5}
-    assert clauses.render(manifest, found, "csv").splitlines() == [
-        "task,clause,oracle",
-        "stand,C-01,1.0",
-        "stand,C-02,0.5",
-    ]
-    for form in ("grid", "markdown"):
-        assert "0.50" in clauses.render(manifest, found, form)
-    with pytest.raises(UsageError):
-        clauses.render(manifest, found, "xml")
-
-
-def test_an_invalid_trial_stands_in_no_cell(tmp_path: Path) -> None:
-    assert clauses.matrix(run_folder(tmp_path).manifest, verdicts({"C-01": 1.0}, valid=False)) == {}

@@ -79,7 +79,7 @@ class Row:
     @property
     def bounds(self) -> Interval:
         """Rate of acceptance if every trial that is not valid had failed, and if it had passed."""
-        return _bounds(self.accepted, self.valid, self.planned)
+        return if_lost(self.accepted, self.valid, self.planned)
 
 
 @dataclass(frozen=True)
@@ -115,12 +115,12 @@ class Table:
     @property
     def coverage(self) -> float:
         """Valid over planned trials, 0 to 1; 0 without a plan."""
-        return self.valid / self.planned if self.planned else 0.0
+        return coverage_of(self.valid, self.planned)
 
     @property
     def bounds(self) -> Interval:
         """Rate of acceptance if every trial that is not valid had failed, and if it had passed."""
-        return _bounds(sum(row.accepted for row in self.rows), self.valid, self.planned)
+        return if_lost(sum(row.accepted for row in self.rows), self.valid, self.planned)
 
     @property
     def causes(self) -> dict[str, int]:
@@ -196,8 +196,9 @@ def _by_arm(results: Iterable[TrialResult]) -> dict[str, list[TrialResult]]:
     return found
 
 
-def _bounds(accepted: int, valid: int, planned: int) -> Interval:
-    return (accepted / planned, (accepted + planned - valid) / planned) if planned else (0.0, 1.0)
+def if_lost(passed: float, valid: int, planned: int) -> Interval:
+    """A rate over planned trials if each that is not valid had failed, and if it had passed; 0 to 1 without a plan."""
+    return (passed / planned, (passed + (planned - valid)) / planned) if planned else (0.0, 1.0)
 
 
 def _row(arm: str, results: Sequence[TrialResult], before: Sequence[TrialResult], floors: Floors) -> Row:
@@ -228,7 +229,7 @@ def _row(arm: str, results: Sequence[TrialResult], before: Sequence[TrialResult]
         obedience=_obedience(verdicts),
         cells=cells,
         estimate=estimate(list(cells.values())),
-        causes=_causes(results),
+        causes=causes_of(results),
         cost=spent((*results, *before)),
         tokens=tokens((*results, *before)),
         wall_s=fsum(attempt.wall_s for attempt in attempts),
@@ -251,7 +252,8 @@ def _statuses(told: _Told, solved: bool) -> dict[str, int]:
     return {said: _count(told, solved=solved, status=None if said == "none" else said) for said in STATUSES}
 
 
-def _causes(results: Iterable[TrialResult]) -> dict[str, int]:
+def causes_of(results: Iterable[TrialResult]) -> dict[str, int]:
+    """Cause -> trials that are invalid by it."""
     causes = Counter(map(attrgetter("validity.cause"), results))
     return dict(sorted((str(cause), times) for cause, times in causes.items() if not Validity(cause=cause).valid))
 
@@ -340,7 +342,6 @@ def _csv(table: Table) -> str:
         values = _row_json(row)
         interval = row.estimate.interval if row.estimate else (None, None)
         del values["interval"], values["bounds"], values["statuses"]
-        causes = "; ".join(f"{cause} {count}" for cause, count in row.causes.items())
         low, high = row.bounds
         rows.append(
             {
@@ -349,15 +350,20 @@ def _csv(table: Table) -> str:
                 "interval_high": interval[1],
                 "bounds_low": low,
                 "bounds_high": high,
-                "coverage": row.valid / row.planned if row.planned else 0.0,
-                "causes": causes,
+                "coverage": coverage_of(row.valid, row.planned),
+                "causes": causes_told(row.causes, "; "),
                 "rulebook": rulebooks(result for result in table.results if result.planned.arm == row.arm),
                 **{f"{truth}_says_{said}": n for truth, counts in row.statuses.items() for said, n in counts.items()},
             }
             | _disputed(table, row.arm)
         )
+    return csv_of(rows, ["arm"])
+
+
+def csv_of(rows: Sequence[Mapping[str, object]], none: Sequence[str]) -> str:
+    """Rows as CSV without a newline at its end; `none`: its columns where there is no row."""
     out = io.StringIO()
-    writer = csv.DictWriter(out, fieldnames=list(rows[0]) if rows else ["arm"], lineterminator="\n")
+    writer = csv.DictWriter(out, fieldnames=list(rows[0]) if rows else none, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return out.getvalue().rstrip("\n")
@@ -392,11 +398,12 @@ def _page(table: Table, form: str, quote: Callable[[str], str]) -> str:
 
     cells = [_cells_of(row, table.has_headline) for row in table.rows]
     grid = tabulate(cells, headers=COLUMNS, tablefmt=form, disable_numparse=True)
-    blocks = [_headline(table), grid, _not_accepted(table, quote), _footer(table, quote)]
+    blocks = [headline(table), grid, _not_accepted(table, quote), _footer(table, quote)]
     return "\n\n".join(blocks)
 
 
-def _headline(table: Table) -> str:
+def headline(table: Table) -> str:
+    """How much of the run is valid, and whether that is enough."""
     counts = f"{table.valid} of {table.planned} planned trials are valid ({_percent(table.coverage)})"
     if not table.has_headline:
         return f"INVALID RUN {table.manifest.run}: {counts}; under {LEAST_COVERAGE_PERCENT} % there is no headline."
@@ -410,7 +417,7 @@ def _cells_of(row: Row, headline: bool) -> tuple[str, ...]:
         f"{row.accepted}/{row.valid} ({_percent(row.rate(row.accepted))})" if shown else "no headline",
         _range(row.estimate.interval) if row.estimate is not None and headline else "-",
         _range(row.bounds),
-        f"{row.valid}/{row.planned} ({_percent(row.valid / row.planned if row.planned else None)})",
+        coverage_told(row.valid, row.planned),
         " > ".join(str(step) for step in row.ladder),
         "-" if row.clause_score is None else f"{row.clause_score:.2f}",
         "-" if row.obedience[1] == 0 else f"{row.obedience[0] / row.obedience[1]:.2f}",
@@ -422,6 +429,21 @@ def _cells_of(row: Row, headline: bool) -> tuple[str, ...]:
 
 def _percent(rate: float | None) -> str:
     return "-" if rate is None else f"{100 * rate:.0f} %"
+
+
+def coverage_of(valid: int, planned: int) -> float:
+    """Valid over planned trials, 0 to 1; 0 without a plan."""
+    return valid / planned if planned else 0.0
+
+
+def coverage_told(valid: int, planned: int) -> str:
+    """Coverage in words: `19/20 (95 %)`."""
+    return f"{valid}/{planned} ({_percent(valid / planned if planned else None)})"
+
+
+def causes_told(causes: Mapping[str, int], between: str = ", ") -> str:
+    """Causes in words: `sandbox 1, task 2`; empty without any."""
+    return between.join(f"{cause} {count}" for cause, count in causes.items())
 
 
 def _range(interval: Interval) -> str:
@@ -508,10 +530,8 @@ def _invalid(table: Table) -> list[str]:
 def _invalid_trials(table: Table) -> str:
     if not table.causes:
         return "- invalid trials: none"
-    told = ", ".join(f"{cause} {count}" for cause, count in table.causes.items())
-    return (
-        f"- invalid trials: {told}; accepted if all of them were 0 or 1: {_range(table.bounds)}; by arm: column bounds"
-    )
+    told, accepted = causes_told(table.causes), _range(table.bounds)
+    return f"- invalid trials: {told}; accepted if all of them were 0 or 1: {accepted}; by arm: column bounds"
 
 
 def _made_again(table: Table) -> list[str]:
