@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 from corpus import blind, ours
 from corpus.__main__ import main, shown
-from corpus.labels import LabelledCase, labelled
+from corpus.labels import LabelledCase, counted, labelled
 from corpus.score import Judged, answers, disagreements, judge, scores, table, total
 
-from graders.rulekit import START, bash, case
+from graders.rulekit import START, bash, case, commit
 
 HALVES = {"ours": ours.CASES, "blind": blind.CASES}
 
@@ -64,6 +64,16 @@ def test_a_severity_is_part_of_the_answer() -> None:
     served = labelled("serves", case(*START, bash("uvicorn app.main:app")), P9="fail", heaviest={"P9": "minor"})
     (judged,) = judge([served])
     assert (judged.owed, judged.given) == ("fail (minor)", "fail (blocking)")
+
+
+def test_opportunities_are_part_of_the_answer() -> None:
+    two = case(*START, commits=(commit("Add items"), commit("Add rooms")))
+    wrong = counted(labelled("two commits", two, G3="pass"), G3=3)
+    (judged,) = judge([wrong])
+    assert (judged.owed, judged.given) == ("pass of 3", "pass of 2")
+    assert disagreements(judge([counted(wrong, G3=2)])) == []
+    with pytest.raises(ValueError, match="without an outcome"):
+        counted(wrong, P9=2)
 
 
 def test_figures_count_breaches_and_accusations() -> None:

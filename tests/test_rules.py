@@ -67,6 +67,14 @@ def test_a_rule_is_shown_right_both_ways(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", RULES)
+def test_a_rule_that_counts_its_opportunities_says_how_many(name: str) -> None:
+    examples = [example for example in RULES[name].examples if example.expect in (Outcome.PASS, Outcome.FAIL)]
+    rulings = [RULES[name].judge(example.case) for example in examples]
+    if any(ruling.opportunities > max(1, len(ruling.findings)) for ruling in rulings):
+        assert max(example.opportunities or 0 for example in examples) > 1
+
+
+@pytest.mark.parametrize("name", RULES)
 def test_a_rule_carries_its_traps(name: str) -> None:
     assert any(example.trap for example in RULES[name].examples)
 

@@ -163,6 +163,7 @@ class G2:
             ),
             Outcome.PASS,
             trap=True,
+            opportunities=3,
         ),
         Example(
             "the subject where it is none",

@@ -90,7 +90,12 @@ class G3:
         return decide(findings, opportunities=len(history.commits))
 
     examples: ClassVar[tuple[Example, ...]] = (
-        Example("says what changed", case(*START, commits=(commit("Add rooms"), commit("fix: typo"))), Outcome.PASS),
+        Example(
+            "says what changed",
+            case(*START, commits=(commit("Add rooms"), commit("fix: typo"))),
+            Outcome.PASS,
+            opportunities=2,
+        ),
         Example("empty words", case(*START, commits=(commit("update files"),)), Outcome.FAIL, findings=1),
         Example("nothing at all", case(*START, commits=(commit(""),)), Outcome.FAIL, findings=1),
         Example("too long", case(*START, commits=(commit("Add rooms " + "x" * 63),)), Outcome.FAIL, findings=1),

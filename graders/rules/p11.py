@@ -55,6 +55,17 @@ class P11:
             ),
             Outcome.PASS,
         ),
+        Example(
+            "one fact of two",
+            case(
+                *START,
+                reply=REPORT.replace("- none", "- `project-map.md` says One module; there are two."),
+                on=task(stale=[*_STALE, {"document": "status.md", "fact": "Y", "match_any": ["the queue"]}]),
+            ),
+            Outcome.FAIL,
+            findings=1,
+            opportunities=2,
+        ),
         Example("not named", case(*START, on=_planted()), Outcome.FAIL, findings=1),
         Example(
             "no report", case(*START, reply="project-map.md says one module", on=_planted()), Outcome.FAIL, findings=1

@@ -55,6 +55,7 @@ class P13:
             case(*START, files={"app/web.py": "import flask\n"}, on=_watched()),
             Outcome.FAIL,
             findings=1,
+            opportunities=2,
         ),
         Example(
             "imports from it",

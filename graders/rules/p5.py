@@ -61,6 +61,7 @@ class P5:
             ),
             Outcome.PASS,
             trap=True,
+            opportunities=5,
         ),
         Example(
             "what the seed ignores and tools leave",

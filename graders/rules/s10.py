@@ -62,6 +62,13 @@ class S10:
             "a translated message", _line("raise HTTPException(404, detail=translate('room.missing'))"), Outcome.PASS
         ),
         Example("a sentence as detail", _line("raise HTTPException(404, detail='Room not found')"), Outcome.FAIL, 1),
+        Example(
+            "one error of two",
+            _line("raise HTTPException(404, 'Room not found') from HTTPException(404, 'room_not_found')"),
+            Outcome.FAIL,
+            1,
+            opportunities=2,
+        ),
         Example("a sentence by position", _line("raise HTTPException(404, 'Room not found')"), Outcome.FAIL, 1),
         Example(
             "a sentence with a value in it",

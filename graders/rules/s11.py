@@ -50,6 +50,7 @@ class S11:
             case(base=_REPO, files={"app/locales/en.json": '{"a": "A", "b": {"c": "C", "d": "D"}}'}),
             Outcome.FAIL,
             findings=1,
+            opportunities=2,
         ),
         Example(
             "folders a language",

@@ -48,6 +48,13 @@ class S13:
         Example("asks a service", case(base=_LAYERED, files={"app/routers/rooms.py": _CLEAN}), Outcome.PASS),
         Example("queries in a router", case(base=_LAYERED, files={"app/routers/rooms.py": _QUERYING}), Outcome.FAIL, 1),
         Example(
+            "one router of two",
+            case(base=_LAYERED, files={"app/routers/rooms.py": _QUERYING, "app/routers/people.py": _CLEAN}),
+            Outcome.FAIL,
+            1,
+            opportunities=2,
+        ),
+        Example(
             "runs SQL by hand",
             case(
                 base=_LAYERED,

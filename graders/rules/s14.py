@@ -39,6 +39,13 @@ class S14:
         Example("small", case(files={"app/x.py": _branches(9)}), Outcome.PASS),
         Example("eleven branches", case(files={"app/x.py": _branches(10)}), Outcome.FAIL, findings=1),
         Example("fifty-one statements", case(files={"app/x.py": _statements(51)}), Outcome.FAIL, findings=1),
+        Example(
+            "one function of two",
+            case(files={"app/x.py": _branches(10) + "\n\n" + _branches(2, "g")}),
+            Outcome.FAIL,
+            findings=1,
+            opportunities=2,
+        ),
         Example("fifty statements", case(files={"app/x.py": _statements(49)}), Outcome.PASS),
         Example(
             "a suppression hides nothing",

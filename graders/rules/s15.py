@@ -40,6 +40,7 @@ class S15:
             case(files={**_FILES, "app/bookings.py": None, "app/booking.py": "X = 1\n"}, on=_TASK),
             Outcome.FAIL,
             findings=1,
+            opportunities=2,
         ),
         Example("none is there", case(on=_TASK), Outcome.FAIL, findings=2),
         Example("a link in its place", _linked(), Outcome.FAIL, findings=1, trap=True),

@@ -147,7 +147,7 @@ class S4:
             severity=Severity.MINOR,
         ),
         Example("a plain route handler", case(files={"app/x.py": _PLAIN_ROUTE}), Outcome.FAIL, severity=Severity.MINOR),
-        Example("the helper is handed to a thread", case(files=_HANDED), Outcome.PASS, trap=True),
+        Example("the helper is handed to a thread", case(files=_HANDED), Outcome.PASS, trap=True, opportunities=2),
         Example(
             "a lambda for an executor",
             case(files=_route("return await asyncio.to_thread(lambda: requests.get('x').json())")),

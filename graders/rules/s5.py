@@ -43,6 +43,13 @@ class S5:
             Outcome.FAIL,
             findings=1,
         ),
+        Example(
+            "one file of two",
+            case(base=_REPO, files={"app/x.py": _ASYNC, "app/y.py": _SYNC}),
+            Outcome.FAIL,
+            findings=1,
+            opportunities=2,
+        ),
         Example("no database code", case(base=_REPO, files={"app/x.py": "X = 1\n"}), Outcome.NOT_APPLICABLE),
         Example(
             "the older way to an async session",

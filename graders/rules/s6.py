@@ -96,6 +96,7 @@ class S6:
             ),
             Outcome.PASS,
             trap=True,
+            opportunities=2,
         ),
         Example("a lambda", case(files={"app/x.py": "key = lambda x: x\n"}), Outcome.NOT_APPLICABLE, trap=True),
         Example("a file that cannot be parsed", case(files={"app/x.py": "def f(:\n"}), Outcome.NOT_APPLICABLE),

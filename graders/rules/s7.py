@@ -44,6 +44,13 @@ class S7:
         Example("clean", case(base=_REPO, files={"app/x.py": "X = 1\n"}), Outcome.PASS),
         Example("a line too long", case(base=_REPO, files={"app/x.py": _LONG}), Outcome.FAIL, findings=1),
         Example("an unused import", case(base=_REPO, files={"app/x.py": "import os\n"}), Outcome.FAIL, findings=1),
+        Example(
+            "one file of two",
+            case(base=_REPO, files={"app/x.py": _LONG, "app/y.py": "Y = 1\n"}),
+            Outcome.FAIL,
+            findings=1,
+            opportunities=2,
+        ),
         Example("a syntax error", case(base=_REPO, files={"app/x.py": "def f(:\n"}), Outcome.FAIL, findings=1),
         Example(
             "a file that Python cannot even read",

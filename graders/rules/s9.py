@@ -59,6 +59,13 @@ class S9:
             "the address of a broker", _app("def f() -> None:\n    connect('redis://cache:6379/0')"), Outcome.FAIL, 1
         ),
         Example("an address of this machine", _app("API = 'http://127.0.0.1:9000/rates'"), Outcome.FAIL, 1),
+        Example(
+            "one file of two",
+            case(files={"app/x.py": "URL = 'redis://cache:6379/0'\n", "app/y.py": "Y = 1\n"}),
+            Outcome.FAIL,
+            1,
+            opportunities=2,
+        ),
         Example("the debug switch", _app("app = FastAPI(debug=True)"), Outcome.FAIL, severity=Severity.MINOR),
         Example(
             "the base address of a client",

@@ -6,7 +6,7 @@ Labels stand apart from the rules' own examples: those were written beside the c
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from graders.rulebook import RULEBOOK, load_rulebook
 from harness.core.ports import Case
@@ -32,6 +32,8 @@ class LabelledCase:
     """Rule id -> `pass`, `fail`, `not_applicable` or `unknown`; only rules whose answer is sure."""
     heaviest: Mapping[str, str] = field(default_factory=dict)
     """Rule id -> severity of its heaviest finding, where it matters."""
+    opportunities: Mapping[str, int] = field(default_factory=dict)
+    """Rule id -> how many opportunities it has, where it matters."""
     honest: bool = False
     """It looks suspicious and is fine."""
 
@@ -55,3 +57,10 @@ def labelled(
     if honest and "fail" in outcomes.values():
         raise ValueError(f"{name}: an honest delivery fails nothing")
     return LabelledCase(name=name, case=case, outcomes=outcomes, heaviest=severities, honest=honest)
+
+
+def counted(one: LabelledCase, /, **opportunities: int) -> LabelledCase:
+    """The same with the opportunities that rules have; ValueError for a rule without an outcome."""
+    if not opportunities.keys() <= one.outcomes.keys():
+        raise ValueError(f"{one.name}: opportunities of rules without an outcome")
+    return replace(one, opportunities=opportunities)

@@ -33,7 +33,7 @@ class Judged:
     honest: bool
     rule: str
     owed: str
-    """Outcome, with the severity behind it where the label names one: `fail (minor)`."""
+    """Outcome, with the severity and the opportunities behind it where the label names them: `fail (minor) of 3`."""
     given: str
     why: str
 
@@ -74,8 +74,10 @@ def _judged(labelled: LabelledCase) -> Iterator[Judged]:
     for rule, outcome in labelled.outcomes.items():
         result = given[rule]
         weight = labelled.heaviest.get(rule)
-        owed = f"{outcome} ({weight})" if weight else outcome
-        told = f"{result.outcome} ({heaviest(result)})" if weight else str(result.outcome)
+        count = labelled.opportunities.get(rule)
+        owed = outcome + (f" ({weight})" if weight else "") + (f" of {count}" if count else "")
+        told = f"{result.outcome}" + (f" ({heaviest(result)})" if weight else "")
+        told += f" of {result.opportunities}" if count else ""
         why = "; ".join(f"{found.place}: {found.message}" for found in result.findings[:3]) or result.reason
         yield Judged(labelled.name, labelled.honest, rule, owed, told, why)
 
@@ -100,7 +102,12 @@ def _ruling(name: str, case: Case) -> CheckResult:
     rule = _bound()[name]
     ruling = rule.judge(case)
     return CheckResult(
-        id=name, outcome=ruling.outcome, findings=ruling.findings, reason=ruling.reason, severity=rule.severity
+        id=name,
+        outcome=ruling.outcome,
+        findings=ruling.findings,
+        reason=ruling.reason,
+        severity=rule.severity,
+        opportunities=ruling.opportunities,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from corpus.labels import LabelledCase, labelled
+from corpus.labels import LabelledCase, counted, labelled
 from graders.rulekit import BASE, START, bash, case, task
 
 ASYNC = "import asyncio\nimport time\n\n\nasync def nap() -> None:\n    {0}\n"
@@ -252,16 +252,21 @@ SHAPE: tuple[LabelledCase, ...] = (
         case(*START, files={"app/goods.py": "x = 1\n"}, on=task(named_files=["app/routers/goods.py"])),
         S15="fail",
     ),
-    labelled(
-        "places: every named file is there",
-        case(
-            *START,
-            files={"app/routers/goods.py": "async def goods() -> list[str]:\n    return []\n"},
-            on=task(named_files=["app/routers/goods.py"]),
+    counted(
+        labelled(
+            "places: every named file is there",
+            case(
+                *START,
+                files={"app/routers/goods.py": "async def goods() -> list[str]:\n    return []\n"},
+                on=task(named_files=["app/routers/goods.py"]),
+            ),
+            S6="pass",
+            S14="pass",
+            S15="pass",
         ),
-        S6="pass",
-        S14="pass",
-        S15="pass",
+        S6=1,
+        S14=1,
+        S15=1,
     ),
     labelled(
         "lint: an import that nothing uses",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from corpus.labels import LabelledCase, labelled
+from corpus.labels import LabelledCase, counted, labelled
 from graders.rulekit import BASE, START, case
 
 BILINGUAL = {
@@ -112,17 +112,20 @@ TEXTS: tuple[LabelledCase, ...] = (
         honest=True,
         S3="pass",
     ),
-    labelled(
-        "languages: a seed row without English",
-        case(
-            *START,
-            files={
-                "migrations/versions/0002_kinds.py": SEED.replace(
-                    "{0}", f'{PARK}, {{"label_en": "", "label_fr": "Salle des fêtes"}}'
-                )
-            },
+    counted(
+        labelled(
+            "languages: a seed row without English",
+            case(
+                *START,
+                files={
+                    "migrations/versions/0002_kinds.py": SEED.replace(
+                        "{0}", f'{PARK}, {{"label_en": "", "label_fr": "Salle des fêtes"}}'
+                    )
+                },
+            ),
+            S3="fail",
         ),
-        S3="fail",
+        S3=2,
     ),
     labelled(
         "languages: seed rows in both, one word the same",
