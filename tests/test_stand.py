@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,8 +14,10 @@ from stand_task import case, files, real_lab, stand_task
 
 from graders.first_failure import FirstFailure
 from graders.tests_passing import TestsPassing
-from harness.core.ports import Lab, Sandbox, SandboxSpec
+from harness import compose
+from harness.core.ports import Case, Grader, Lab, Sandbox, SandboxSpec
 from harness.core.records import Grade, Outcome
+from harness.run.grade import Bench, judge
 
 pytestmark = pytest.mark.sandbox
 
@@ -171,6 +174,64 @@ def test_what_the_app_serves_otherwise_is_told(lab: Lab, tmp_path: Path) -> None
         "openapi:extra": ["PUT /items/{number}: neither the contract nor the seed has it"],
         "openapi:changed": ["GET /items: response 200[].id: type string instead of integer"],
     }
+
+
+# --- graders at once ----------------------------------------------------------------------------------------------
+
+Span = tuple[float, float]
+
+
+@dataclass
+class Spied:
+    """A shipped grader; notes when it ran."""
+
+    name: str
+    grader: Grader
+    spans: dict[str, Span]
+
+    def grade(self, case: Case) -> Grade:
+        began = time.monotonic()
+        given = self.grader.grade(case)
+        self.spans[self.name] = (began, time.monotonic())
+        return given
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.grader, name)
+
+
+@dataclass
+class WatchedLab:
+    """The machine's own lab; notes when the judge lived, who lives as long as the server does."""
+
+    real: Lab
+    spans: dict[str, Span]
+
+    @contextlib.contextmanager
+    def sandbox(self, spec: SandboxSpec) -> Iterator[Sandbox]:
+        with self.real.sandbox(spec) as box:
+            began = time.monotonic()
+            yield box
+            if spec.role == "judge":
+                self.spans["stand"] = (began, time.monotonic())
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.real, name)
+
+
+def overlap(one: Span, other: Span) -> float:
+    """Seconds that both have in common."""
+    return min(one[1], other[1]) - max(one[0], other[0])
+
+
+def test_the_static_graders_of_a_trial_work_while_its_server_runs(lab: Lab) -> None:
+    spans: dict[str, Span] = {}
+    graders = {name: cast(Grader, Spied(name, grader, spans)) for name, grader in compose.graders().items()}
+    bench = Bench(graders, "d", cast(Lab, WatchedLab(lab, spans)))
+    given = judge(stand_task(), case(stand_task(), None).evidence, bench, "a seed")
+    assert given.keys() == {"tests_passing", "report_format", "rule_violations", "truthfulness"}
+    assert overlap(spans["report_format"], spans["tests_passing"]) > 0
+    assert overlap(spans["rule_violations"], spans["stand"]) > 0
+    assert spans["truthfulness"][0] >= max(spans[name][1] for name in graders["truthfulness"].needs)
 
 
 WRITERS = "test_http.py::test_of_many_writers_one_wins"
