@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from stored_runs import arm, attempted, journal_lines, judged, manifest, run_of, tasks
+from stored_runs import RULEBOOK, arm, attempted, journal_lines, judged, manifest, run_of, tasks
 
 from harness.cli import main
 from harness.core.errors import Cause, UsageError
@@ -22,6 +22,7 @@ from harness.report.tables import Table, summarise
 from harness.store.evidence import save_grade
 
 HALF = {"C-01": 1.0, "C-02": 0.5}
+UNJUDGED = "none without a valid trial"
 FORMS = ("grid", "markdown", "csv", "json")
 
 
@@ -93,16 +94,16 @@ def test_csv_has_a_line_for_each_clause_and_arm(lossy: Table) -> None:
     lines = list(csv.DictReader(io.StringIO(render(lossy, "csv"))))
     assert list(lines[0]) == list(COLUMNS)
     assert [list(line.values()) for line in lines[2:]] == [
-        ["task-00", "C-02", "a", "0.5", "0.25", "0.75", "2", "1", "0.5", "sandbox 1"],
-        ["task-00", "C-02", "b", "", "0.0", "1.0", "2", "0", "0.0", "task 2"],
-        ["task-01", "", "a", "", "0.0", "1.0", "2", "0", "0.0", "provider 2"],
-        ["task-01", "", "b", "", "0.0", "1.0", "2", "0", "0.0", "task 2"],
+        ["task-00", "C-02", "a", "0.5", "0.25", "0.75", "2", "1", "0.5", "sandbox 1", RULEBOOK],
+        ["task-00", "C-02", "b", "", "0.0", "1.0", "2", "0", "0.0", "task 2", UNJUDGED],
+        ["task-01", "", "a", "", "0.0", "1.0", "2", "0", "0.0", "provider 2", UNJUDGED],
+        ["task-01", "", "b", "", "0.0", "1.0", "2", "0", "0.0", "task 2", UNJUDGED],
     ]
 
 
 def test_json_has_the_run_s_coverage_and_causes_and_each_cell_s_own(lossy: Table) -> None:
     document = json.loads(render(lossy, "json"))
-    assert list(document) == ["run", "planned", "valid", "coverage", "causes", "rows"]
+    assert list(document) == ["run", "planned", "valid", "coverage", "causes", "rulebook", "rows"]
     assert (document["planned"], document["valid"], document["coverage"]) == (8, 1, 0.125)
     assert document["causes"] == {"provider": 2, "sandbox": 1, "task": 4}
     assert document["rows"][1] == {
@@ -114,6 +115,11 @@ def test_json_has_the_run_s_coverage_and_causes_and_each_cell_s_own(lossy: Table
         ],
     }
     assert document["rows"][-1]["clause"] is None
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_names_the_rulebook_that_judged(lossy: Table, form: str) -> None:
+    assert RULEBOOK in render(lossy, form)
 
 
 def test_an_unknown_form_is_refused(lossy: Table) -> None:

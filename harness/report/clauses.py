@@ -16,7 +16,7 @@ from pydantic import JsonValue
 
 from harness.core.errors import UsageError
 from harness.core.plugins import unknown
-from harness.core.scores import TrialResult
+from harness.core.scores import TrialResult, rulebooks
 from harness.report.stats import Interval
 from harness.report.tables import (
     Table,
@@ -30,7 +30,10 @@ from harness.report.tables import (
 )
 from harness.report.text import code_span, one_line
 
-COLUMNS = ("task", "clause", "arm", "share", "bounds_low", "bounds_high", "planned", "valid", "coverage", "causes")
+COLUMNS = (
+    *("task", "clause", "arm", "share", "bounds_low", "bounds_high"),
+    *("planned", "valid", "coverage", "causes", "rulebook"),
+)
 
 
 @dataclass(frozen=True)
@@ -113,6 +116,7 @@ def as_json(table: Table) -> dict[str, JsonValue]:
         "valid": table.valid,
         "coverage": table.coverage,
         "causes": dict(table.causes),
+        "rulebook": rulebooks(table.results),
         "rows": [
             {"task": row.task, "clause": row.clause or None, "arms": [_cell(row, arm) for arm in row.groups]}
             for row in matrix(table)
@@ -142,7 +146,8 @@ def _csv(table: Table) -> str:
             low, high = group.bounds(row.clause)
             share, coverage = group.mean(row.clause), coverage_of(group.valid, group.planned)
             causes = causes_told(group.causes, "; ")
-            values = (row.task, row.clause, arm, share, low, high, group.planned, group.valid, coverage, causes)
+            told = group.planned, group.valid, coverage, causes, rulebooks(group.results)
+            values = (row.task, row.clause, arm, share, low, high, *told)
             rows.append(dict(zip(COLUMNS, values, strict=True)))
     return csv_of(rows, COLUMNS)
 
@@ -180,6 +185,7 @@ def _footer(table: Table, quote: Callable[[str], str]) -> str:
         "How to read this:\n",
         "- a cell: mean share of the clause's fail-to-pass checks that pass, over the valid trials;"
         " in brackets: if all invalid trials were 0 or 1",
+        f"- rulebook {one_line(rulebooks(table.results))}",
         f"- invalid trials: {causes_told(table.causes) or 'none'}",
         *(f"- {one_line(row.arm)}: invalid trials: {causes_told(row.causes)}" for row in table.rows if row.causes),
         *(f"- override: {quote(str(override))}" for override in table.overrides),
