@@ -7,17 +7,23 @@ it can reach.
 from __future__ import annotations
 
 import base64
+import binascii
 import json
 import os
+import re
 import subprocess
 import threading
+import time
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
-from urllib.parse import quote
+from typing import Any
+from urllib.parse import quote, quote_plus
 
 import docker.errors
+import httpx2
 import pytest
 from chaos.disturb import descendants
 from chaos.world import MODEL, build, script
@@ -37,11 +43,35 @@ grep -rIl canary / --exclude-dir=proc --exclude-dir=sys --exclude-dir=usr --excl
 """
 
 
+def spelled(key: str) -> dict[str, bytes]:
+    """The key as different writers would write it; nothing here is the scrubber's."""
+    percent = quote(key, safe="")
+    lower, upper = (
+        "".join(char if char.isalnum() or char == "-" else f"\\u{ord(char):{form}}" for char in key)
+        for form in ("04x", "04X")
+    )
+    return {
+        "plain": key.encode(),
+        "address": percent.encode(),
+        "address, lower case": re.sub("%..", lambda found: found[0].lower(), percent).encode(),
+        "address, every character": "".join(f"%{ord(char):02x}" for char in key).encode(),
+        "address within an address": quote(percent, safe="").encode(),
+        "query": quote_plus(key).encode(),
+        "json, slashes": key.replace("/", "\\/").encode(),
+        "json, marks": lower.encode(),
+        "json, marks, upper case": upper.encode(),
+        "json, every character": "".join(f"\\u{ord(char):04x}" for char in key).encode(),
+        "json within json": json.dumps(lower)[1:-1].encode(),
+        "a literal": "".join(f"\\x{ord(char):02x}" for char in key).encode(),
+        "hex": binascii.hexlify(key.encode()),
+        "hex, upper case": binascii.hexlify(key.encode()).upper(),
+    }
+
+
 def written(key: str) -> set[bytes]:
     """The key in the forms in which it could have been written; base64 wherever it begins, its ends left out."""
     plain = key.encode()
-    found = {plain, quote(key, safe="").encode(), plain.hex().encode(), plain.hex().upper().encode(), plain[::-1]}
-    found.add(plain.replace(b"/", b"\\/"))
+    found = {*spelled(key).values(), plain[::-1]}
     for shift in range(3):
         for encode in (base64.b64encode, base64.urlsafe_b64encode):
             found.add(encode(b"\0" * shift + plain)[4:-4])
@@ -88,9 +118,31 @@ def repeats_the_key(lane: str, turn: int, attempt: int) -> Fault | None:
     return None
 
 
+PIECE = 4096
+"""Characters of one delta of the player's."""
+TELLS = "I repeat "
+PRINTS = json.dumps({"command": "echo "})[:-2]
+SPLIT = Turn(
+    text=TELLS + "." * (PIECE - len(TELLS) - 10) + KEY,
+    calls=(bash("echo " + "." * (PIECE - len(PRINTS) - 10) + KEY + " | tee repeated.txt", "Repeat"),),
+)
+"""Says the key in text and in a tool's input, ten characters of it in one delta and the rest in the next."""
+
+
 def looks_around(kickoff: str) -> Sequence[Turn]:
     reading, *rest = script(kickoff)
-    return reading, Turn(calls=(bash(LOOK, "Look around"),)), *rest
+    return reading, SPLIT, Turn(calls=(bash(LOOK, "Look around"),)), *rest
+
+
+def test_the_key_really_is_split_over_two_deltas() -> None:
+    with PlayerServer() as server:
+        body = {"model": MODEL, "max_tokens": 9, "stream": True, "messages": [{"role": "user", "content": "x"}]}
+        sent = httpx2.post(server.add("x", [SPLIT]) + "/v1/messages", json=body, verify=False).content
+    deltas = [json.loads(line[6:])["delta"] for line in sent.splitlines() if b'"content_block_delta"' in line]
+    for field in ("text", "partial_json"):
+        pieces = [delta[field] for delta in deltas if field in delta]
+        assert KEY in "".join(pieces)
+        assert not any(KEY in piece for piece in pieces)
 
 
 def containers() -> Iterator[bytes]:
@@ -134,6 +186,12 @@ def test_the_key_is_nowhere(tmp_path: Path, ends: str, kind: str) -> None:
     assert leaks(tmp_path) == []
     events = b"".join(path.read_bytes() for path in world.run.rglob("events.jsonl"))
     assert (b"PYTHONHASHSEED" in events) == (ends == "well"), "the agent saw an environment"
+    told = [json.loads(line) for line in events.splitlines()]
+    repeats = [event["data"] for event in told if event["kind"] == "assistant" and TELLS in event["data"]["text"]]
+    assert len(repeats) == (ends == "well")
+    for said in repeats:
+        assert said["text"].endswith(".[key]")
+        assert said["calls"][0]["input"]["command"].endswith(".[key] | tee repeated.txt")
     assert ends == "well" or MARK in events + (world.run / "log.jsonl").read_bytes()
 
 
@@ -154,19 +212,64 @@ def test_the_search_finds_what_it_looks_for(tmp_path: Path) -> None:
     assert len(leaks(tmp_path)) == len(written(KEY))
 
 
-@given(st.binary(max_size=40), st.binary(max_size=40), st.sampled_from(["plain", "b64", "url64", "hex", "quote"]))
+@given(st.binary(max_size=40), st.binary(max_size=40), st.sampled_from(["b64", "url64", *spelled(KEY)]))
 def test_a_repeated_key_is_taken_out_wherever_it_begins(before: bytes, after: bytes, how: str) -> None:
     plain = KEY.encode()
     body = {
-        "plain": before + plain + after,
         "b64": base64.b64encode(before + plain + after),
         "url64": base64.urlsafe_b64encode(before + plain + after),
         "hex": (before + plain + after).hex().encode(),
-        "quote": before + quote(KEY, safe="").encode() + after,
-    }[how]
+    }.get(how, before + spelled(KEY).get(how, b"") + after)
     clean = Scrub(KEY)(body)
     assert MARK in clean
     assert not any(form in clean for form in written(KEY) - {plain[::-1]})
+
+
+def test_what_only_looks_like_the_key_stays_as_it_is() -> None:
+    body = json.dumps({"text": f"{KEY[:-1]} %2b 100%ab \\ / \\u0041 {KEY[1:]}" + "\\" * 20_000}).encode()
+    began = time.process_time()
+    assert Scrub(KEY)(body) == body
+    assert time.process_time() - began < 2, "a run of backslashes is read once"
+
+
+def _events(kind: str, pieces: Sequence[str]) -> bytes:
+    field = {"text_delta": "text", "input_json_delta": "partial_json", "thinking_delta": "thinking"}[kind]
+    told: list[dict[str, Any]] = [{"type": "message_start", "message": {}}]
+    for piece in pieces:
+        told.append({"type": "content_block_delta", "index": 0, "delta": {"type": kind, field: piece}})
+        told.append({"type": "content_block_delta", "index": 1, "delta": {"type": kind, field: "beside"}})
+    return b"".join(b"event: %b\ndata: %b\n\n" % (event["type"].encode(), json.dumps(event).encode()) for event in told)
+
+
+@given(
+    st.sampled_from(["text_delta", "input_json_delta", "thinking_delta"]),
+    st.sampled_from(sorted(spelled(KEY))),
+    st.lists(st.integers(0, 400), max_size=5).map(sorted),
+    st.text(max_size=20),
+    st.sampled_from([b"\n", b"\r\n"]),
+)
+def test_a_key_in_pieces_is_taken_out_of_what_they_add_up_to(
+    kind: str, how: str, cuts: list[int], around: str, end: bytes
+) -> None:
+    whole = around + spelled(KEY)[how].decode() + around
+    pieces = [whole[start:stop] for start, stop in pairwise([0, *(min(cut, len(whole)) for cut in cuts), len(whole)])]
+    body = _events(kind, pieces)
+    clean = Scrub(KEY).stream(body.replace(b"\n", end)).replace(b"\r\n", b"\n")
+    deltas = [json.loads(line[6:]) for line in clean.splitlines() if line.startswith(b"data:")][1:]
+    joined = [
+        "".join(v for d in deltas if d["index"] == n for k, v in d["delta"].items() if k != "type") for n in (0, 1)
+    ]
+    assert joined == [around + MARK.decode() + around, "beside" * len(pieces)]
+    assert clean.count(b"\n\n") == body.count(b"\n\n")
+    for form in written(KEY):
+        assert form not in clean
+
+
+def test_a_stream_without_the_key_is_passed_on_to_the_byte() -> None:
+    body = _events("text_delta", [KEY[:9], "\ud83d", "\ude00", KEY[10:]])
+    assert Scrub(KEY).stream(body) == body
+    for garbled in (b"data: {\n\n", b"data: []\n\n", b'data: {"index": 0, "delta": "x"}\n\n'):
+        assert Scrub(KEY).stream(garbled) == garbled
 
 
 def test_without_a_real_key_nothing_is_changed() -> None:

@@ -65,7 +65,8 @@ class Wire:
         finally:
             self._idle.append(client)
         headers = {name.lower(): self._scrub.text(value) for name, value in response.headers.items()}
-        return judge(response.status_code, headers, self._scrub(bytes(read)), stream=stream, now=time.time())
+        answer = self._scrub.stream(bytes(read)) if stream else self._scrub(bytes(read))
+        return judge(response.status_code, headers, answer, stream=stream, now=time.time())
 
     async def close(self) -> None:
         for client in self._idle:
