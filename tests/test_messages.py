@@ -13,7 +13,7 @@ from harness.core import plugins
 from harness.core.deadline import Deadline
 from harness.core.errors import Cause, Failure
 from harness.core.ports import Solved
-from harness.core.records import Limits, Transcript
+from harness.core.records import EndedKind, Limits, Transcript
 from harness.core.transcript import Event, transcript
 from harness.models.script import ScriptedCall, Turn
 from harness.models.serve import Fault, Faults, PlayerServer
@@ -136,6 +136,20 @@ def test_a_pause_is_not_the_end(sandbox: LocalSandbox) -> None:
     solved, events = play(sandbox, Turn(text="A moment.", stop_reason="pause_turn"), END)
     assert [turn.text for turn in told(events).turns] == ["A moment.", "Done."]
     assert (str(solved.ended), solved.reply) == ("finished", "Done.")
+
+
+@pytest.mark.parametrize("text", ["A moment.", ""], ids=["said", "silent"])
+def test_pauses_without_end_are_a_limit_of_turns(sandbox: LocalSandbox, text: str) -> None:
+    pauses = [Turn(text=text, stop_reason="pause_turn")] * 9
+    solved, events = play(sandbox, *pauses, limits=Limits(turns=4))
+    assert str(solved.ended) == "limit(turns)"
+    assert [turn.stop_reason for turn in told(events).turns] == ["pause_turn"] * 4
+
+
+def test_no_kind_of_end_is_only_on_paper(sandbox: LocalSandbox) -> None:
+    ends = [(END, None), (END, Fault(kind="refusal")), (END, Fault(kind="max_tokens"))]
+    met = {play(sandbox, turn, faults=at(0, fault) if fault else None)[0].ended.kind for turn, fault in ends}
+    assert met == set(EndedKind)
 
 
 @pytest.mark.parametrize(

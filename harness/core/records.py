@@ -355,7 +355,6 @@ class EndedKind(StrEnum):
     FINISHED = "finished"
     LIMIT = "limit"
     REFUSED = "refused"
-    CRASHED = "crashed"
 
 
 class Ended(Record):
@@ -363,7 +362,7 @@ class Ended(Record):
 
     kind: EndedKind
     detail: str = ""
-    """Which limit (turns, tokens, money, wall, output, context), or what crashed."""
+    """Which limit: turns, tokens, money, wall, output, context, memory."""
 
     def __str__(self) -> str:
         return f"{self.kind}({self.detail})" if self.detail else str(self.kind)
