@@ -310,6 +310,25 @@ def test_tasks_on_which_nothing_differs_tell_nothing() -> None:
     assert table.informative == 1
 
 
+ABOVE = {"task-0": {"C-01": 0.0, "C-02": 0.5}, "task-1": {"C-01": 0.25}}
+
+
+@pytest.mark.parametrize(
+    ("floors", "told"),
+    [
+        ({}, "clause floors: not measured, taken as 0; an arm of reference/noop measures them"),
+        (ABOVE, "clause floors, by doing nothing on 2 tasks: task-0 C-02 0.50, task-1 C-01 0.25"),
+        ({"task-0": {"C-01": 0.0, "C-02": 0.0}}, "clause floors, by doing nothing on 1 tasks: 0 for all 2 clauses"),
+    ],
+    ids=["not measured", "above 0", "all 0"],
+)
+@pytest.mark.parametrize("form", ["grid", "markdown"])
+def test_a_page_tells_the_floors_that_its_clause_scores_stand_above(
+    form: str, floors: dict[str, dict[str, float]], told: str
+) -> None:
+    assert f"\n- {told}\n" in render(summarise(manifest(), [], floors), form)
+
+
 def test_an_unknown_form_is_refused() -> None:
     with pytest.raises(UsageError, match="did you mean 'markdown'"):
         render(summarise(manifest(), []), "markdwn")
