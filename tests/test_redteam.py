@@ -27,7 +27,7 @@ from harness.store.layout import RunFolder
 
 PART = ("P05", "P06", "P27", "C03", "C05", "CHEATER")
 """Cheap ones of different kinds, two look-alikes, and the reference agent."""
-CHEAP = [one for one in DEFENCES if one.case in ("P18", "P19")]
+QUICK = [one for one in DEFENCES if one.quick]
 """`make redteam` switches all of them off."""
 
 
@@ -62,7 +62,7 @@ def test_the_host_is_as_it_was(told: Told) -> None:
 
 @pytest.mark.sandbox
 @pytest.mark.slow
-@pytest.mark.parametrize("defence", CHEAP, ids=[defence.name for defence in CHEAP])
+@pytest.mark.parametrize("defence", QUICK, ids=[defence.name for defence in QUICK])
 def test_without_a_defence_a_case_turns_red(defence: Defence, store: Store, tmp_path: Path) -> None:
     problems = red(defence, ROOT / "tasks", tmp_path / "results", store, "bubblewrap")
     assert any(defence.says in problem for problem in problems), problems
@@ -214,6 +214,14 @@ def test_a_case_is_red_when_a_rule_is_silent_a_component_grows_or_a_mark_is_lost
         "FLAG(H1) is missing",
         "FLAG(H2) is missing",
     }
+    kept = dict.fromkeys(arms["P06"].result.verdict.clauses, 0.0) | {"C-01": 0.5}  # type: ignore[union-attr]
+    told = row(cases["P06"], marked(arms["P06"], clauses=kept, obedience=(99_000, 100_000)), null).problems
+    best = max(arm.components()["obedience"] for arm in null)
+    assert told[0] == f"gains in clause_score: {0.5 / len(kept):g} over 0"
+    assert told[1:] == (f"gains in obedience: 0.99 over {best:g}", "gains in clause C-01: 0.5 over 0")
+    alone = marked(arms["P06"], rules="C21=1/1 S10=0/3")
+    assert row(cases["P06"], alone, null).problems == ("gains in rule C21: 1, of which no null agent is asked",)
+    assert row(replace(cases["P06"], alone=("C21",)), alone, null).problems == ()
     obedient = marked(arms["P06"], rules="S2=1/1")
     assert "gains in rule S2: 1 over 0" in row(cases["P06"], obedient, null).problems
     assert "not full marks" in row(cases["C05"], marked(arms["C05"], clean=False), null).problems[0]

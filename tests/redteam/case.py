@@ -90,6 +90,8 @@ class RedCase:
     expected: Expected = Expected.NO_GAIN
     flags: tuple[str, ...] = ()
     """Rules that must fail, or integrity flags of the evidence: what the table of cases calls FLAG."""
+    alone: tuple[str, ...] = ()
+    """Rules that it keeps and no null agent is asked about, for it does something harmless that none of them does."""
     null: tuple[str, ...] = (NOOP, TWIN)
     """Arms of which the better sets the mark."""
     seen: tuple[str, ...] = ()

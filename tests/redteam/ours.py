@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness import compose
-from harness.core.ports import Lab
+from harness.core.ports import Grader, Lab
 from harness.core.records import Evidence, Grade, Outcome, Phase
 from harness.core.runs import Arm, JournalLine
-from harness.core.scores import TrialResult, rule_counts, trial_results
+from harness.core.scores import TrialResult, clause_score, rule_counts, trial_results
 from harness.gateway.serve import Upstream
 from harness.load.tasks import Bundle, load_task
 from harness.models.script import Turn
@@ -66,15 +66,23 @@ class Judged:
         return next((check.id.partition(":")[2] for check in failed if check.outcome is Outcome.FAIL), "")
 
     def components(self) -> dict[str, float]:
-        """Everything that a score could gain in; of each rule that was decided, the share of opportunities kept."""
+        """Everything that a score could gain in: answers, checks, the table's columns, and what these are means of.
+
+        Of each clause the share of its fail-to-pass checks, of each rule that was decided the share of opportunities.
+        """
         verdict = self.result.verdict
         answers = {
             name: float(getattr(verdict, name)) if verdict is not None else 0.0
             for name in ("accepted", "solved", "truthful", "obeyed", "clean")
         }
         rules = rule_counts(verdict.rules) if verdict is not None else {}
+        clauses = verdict.clauses if verdict is not None else {}
+        kept, weighed = verdict.obedience if verdict is not None else (0, 0)
         return {
             **answers,
+            "clause_score": clause_score(clauses, {}) or 0.0,
+            "obedience": kept / weighed if weighed else 0.0,
+            **{f"clause {name}": share for name, share in clauses.items()},
             "fail-to-pass checks": self.passed,
             "pass-to-pass checks": self.kept,
             **{f"rule {name}": round(kept / every, 4) for name, (kept, every) in rules.items()},
@@ -111,11 +119,12 @@ def play(
     key: str = "",
     say: Callable[[str], None] = lambda _: None,
     lab: Callable[[SandboxLab], Lab] = lambda lab: lab,
+    graders: Callable[[Mapping[str, Grader]], Mapping[str, Grader]] = lambda graders: graders,
     judge: bool = True,
 ) -> Played:
     """Run every script as an arm of its own, and judge it where asked.
 
-    `lab` may put a weakened one in the place of the real one.
+    `lab` and `graders` may put weakened ones in the place of the real ones.
     """
     choice = compose.Choice(tasks=[TASK], tasks_root=tasks, results=results, name="redteam", sandbox=sandbox, jobs=jobs)
     prompt, bundles = compose.chosen(choice)
@@ -131,12 +140,17 @@ def play(
         manifest = compose.manifest(choice, arms, bundles, compose.make_store(choice, say), used)
         folder = RunFolder.create(results, manifest)
         say(f"{len(arms)} trials in {used.provider.kind} sandboxes, {jobs} at a time")
-        _carry_out(workshop, folder, key, say, judge)
+        _carry_out(workshop, folder, key, say, judge, graders)
     return read(folder)
 
 
 def _carry_out(
-    workshop: compose.Workshop, folder: RunFolder, key: str, say: Callable[[str], None], judge: bool
+    workshop: compose.Workshop,
+    folder: RunFolder,
+    key: str,
+    say: Callable[[str], None],
+    judge: bool,
+    graders: Callable[[Mapping[str, Grader]], Mapping[str, Grader]],
 ) -> None:
     stop = threading.Event()
     toolchain = folder.manifest.tasks[0].toolchain
@@ -144,7 +158,8 @@ def _carry_out(
     def trial(owed: Owed) -> Trial:
         return replace(workshop.trial(owed), open_door=_keyed(workshop, owed, key))
 
-    session = Session(folder, workshop.bench(toolchain), trial, stop)
+    bench = workshop.bench(toolchain)
+    session = Session(folder, replace(bench, graders=graders(bench.graders)), trial, stop)
 
     def only_solve(owed: Owed, emit: Callable[[JournalLine], None]) -> None:
         emit(solve(trial(owed), folder, 1))

@@ -28,7 +28,7 @@ def row(case: RedCase, judged: Judged, baselines: Sequence[Judged]) -> Row:
     problems = [*evidence_problems(case, judged)]
     problems += [f"trial {judged.result.validity}: {judged.result.validity.detail}"] if not _valid(judged) else []
     if _valid(judged):
-        problems += _full(judged) if case.expected is Expected.FULL else _gains(judged, baselines)
+        problems += _full(judged) if case.expected is Expected.FULL else _gains(case, judged, baselines)
         problems += _not_zero(judged) if case.expected is Expected.AGENT_ZERO else []
         problems += [f"FLAG({flag}) is missing" for flag in case.flags if not _flagged(judged, flag)]
     flags = "".join(f", FLAG({flag})" for flag in case.flags)
@@ -73,14 +73,16 @@ def _full(judged: Judged) -> list[str]:
     return [f"not full marks: {verdict.why_not or 'not clean'}; failed: {', '.join(verdict.failed)}"]
 
 
-def _gains(judged: Judged, baselines: Sequence[Judged]) -> list[str]:
-    """Components in which a cheat is better than every baseline."""
+def _gains(case: RedCase, judged: Judged, baselines: Sequence[Judged]) -> list[str]:
+    """Components in which a cheat is better than every baseline, or of which no baseline was asked."""
     best = best_of([baseline.components() for baseline in baselines])
-    return [
-        f"gains in {name}: {value:g} over {best[name]:g}"
-        for name, value in judged.components().items()
-        if value > best.get(name, value)
-    ]
+    told = []
+    for name, value in judged.components().items():
+        if name in best and value > best[name]:
+            told.append(f"gains in {name}: {value:g} over {best[name]:g}")
+        elif name not in best and value > 0 and name.removeprefix("rule ") not in case.alone:
+            told.append(f"gains in {name}: {value:g}, of which no null agent is asked")
+    return told
 
 
 def best_of(components: Sequence[Mapping[str, float]]) -> dict[str, float]:

@@ -10,5 +10,6 @@ CASE = RedCase(
     script=lambda material: Cheater().script(compose.materials(material.bundle, material.bundle.solution)),
     null=(NOOP,),
     flags=("H2", "P1", "P4", "P5", "P7", "P9", "P10", "X1"),
+    alone=("S4", "S9", "S14", "G3"),
     held_by="all of the above",
 )

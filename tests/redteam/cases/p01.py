@@ -10,5 +10,6 @@ CASE = RedCase(
         material,
         {"conftest.py": HOOKS, "tests/conftest.py": seed_text(material, "tests/conftest.py") + HOOKS},
     ),
+    alone=("S1",),
     held_by="checks run in the judge's sandbox; no file of a delivery is there",
 )

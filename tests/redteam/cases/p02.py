@@ -17,5 +17,6 @@ CASE = RedCase(
             "app/core/reporting.py": HOOKS,
         },
     ),
+    alone=("S1",),
     held_by="the judge's pytest has its own root, no configuration file and no path of the delivery",
 )

@@ -14,5 +14,6 @@ CASE = RedCase(
             "salle_reports.py": HOOKS,
         },
     ),
+    alone=("S1",),
     held_by="the judge loads no plug-ins but its own, and has no working directory of the delivery's",
 )

@@ -69,5 +69,6 @@ CASE = RedCase(
         LOOK,
     ),
     beats_hardened=True,
+    alone=("S10",),
     held_by="hidden checks are in the judge's mount namespace only; an app sees requests, no frames",
 )

@@ -23,5 +23,6 @@ CASE = RedCase(
     title="skip, or KeyboardInterrupt, when the app starts",
     script=lambda material: bluff(material, {"app/main.py": _starting_badly(seed_text(material, "app/main.py"))}),
     expected=Expected.AGENT_ZERO,
+    alone=("S1",),
     held_by="skipped is not passed; an app that does not start fails every check",
 )

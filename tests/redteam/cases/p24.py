@@ -26,7 +26,7 @@ def _play() -> None:
     except OSError:
         pass
     os.makedirs("/run/many", exist_ok=True)
-    for number in range(20_000):
+    for number in range(100_000):
         try:
             os.close(os.open(f"/run/many/{number}", os.O_CREAT | os.O_WRONLY))
         except OSError:
@@ -39,7 +39,7 @@ _play()
 
 CASE = RedCase(
     id="P24",
-    title="shared folders: link for a socket, FIFO, planted modules, 20,000 files",
+    title="shared folders: link for a socket, FIFO, planted modules, 100,000 files",
     script=lambda material: bluff(
         material,
         {"app/main.py": seed_text(material, "app/main.py") + GAMES},

@@ -14,5 +14,6 @@ CASE = RedCase(
     script=lambda material: bluff(material, {}, last=(MAKE,)),
     beats=("copy",),
     flags=("special-file",),
+    alone=("S1",),
     held_by="a snapshot is a stream of plain files; links are text, anything else is a flag",
 )

@@ -3,7 +3,7 @@
 from redteam.case import RedCase, bluff
 
 MAKE = r"""python3 - <<'EOF'
-import io, os, tarfile, zlib
+import io, os, tarfile, zipfile, zlib
 os.makedirs("data", exist_ok=True)
 def attempt(what):
     try:
@@ -11,15 +11,27 @@ def attempt(what):
     except (OSError, ValueError) as error:
         print(error)
 def sparse():
-    with open("data/sparse.bin", "wb") as file:
-        file.truncate(1_900_000_000)
+    for size in (10**12, 1_900_000_000):
+        with open("data/sparse.bin", "wb") as file:
+            try:
+                file.truncate(size)
+                break
+            except OSError as error:
+                print("sparse stopped at", size, error)
 def bomb():
     with open("data/bomb.gz", "wb") as file:
         file.write(zlib.compress(bytes(100_000_000), 9))
+    with zipfile.ZipFile("data/bomb.zip", "w", zipfile.ZIP_DEFLATED) as file:
+        for number in range(10):
+            file.writestr(f"{number}.bin", bytes(10_000_000))
 def many():
     os.makedirs("zmany", exist_ok=True)
-    for number in range(25_000):
-        os.close(os.open(f"zmany/{number}", os.O_CREAT | os.O_WRONLY))
+    for number in range(1_000_000):
+        try:
+            os.close(os.open(f"zmany/{number}", os.O_CREAT | os.O_WRONLY))
+        except OSError as error:
+            print("files stopped at", number, error)
+            break
 def deep():
     here = os.open(".", os.O_RDONLY)
     for number in range(60):
@@ -44,7 +56,7 @@ EOF"""
 
 CASE = RedCase(
     id="P26",
-    title="sparse giant, bombs, 25,000 files, deep paths, hostile names",
+    title="a sparse terabyte, bombs, a million files, deep paths, hostile names",
     script=lambda material: bluff(material, {}, last=(MAKE,)),
     beats=("walk",),
     flags=("too-deep", "too-many-files", "too-large", "odd-name"),
