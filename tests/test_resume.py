@@ -376,23 +376,27 @@ def test_a_model_without_a_price_is_a_floor_and_no_budget_is_promised(tmp_path: 
 
 
 def test_every_end_of_an_agent_is_valid_and_told(tmp_path: Path) -> None:
-    """Refusal, output limit, full context and a pause are the agent's own; nothing of them is retried."""
-    world = build(tmp_path, ("right", "refuses", "cut"))
+    """Refusal, output limit, full context and pauses are the agent's own; nothing of them is retried."""
+    world = build(tmp_path, ("right", "wrong", "refuses", "cut"))
+    pause = Turn(text="A moment.", stop_reason="pause_turn")
 
     def played(kickoff: str) -> Sequence[Turn]:
         turns = script(kickoff)
+        if "sprint/2/" in kickoff:
+            return [pause] * 99
         if "sprint/1/" not in kickoff:
             return turns
-        return (turns[0], Turn(text="A moment.", stop_reason="pause_turn"), *turns[1:-1], stop)
+        return (turns[0], pause, *turns[1:-1], stop)
 
     stop = Turn(text="So far.", stop_reason="model_context_window_exceeded")
     with PlayerServer() as server:
-        code, out, err = done(world, server.add("x", played), options(world))
+        code, out, err = done(world, server.add("x", played), [*options(world), "--limits", "turns=12"])
     assert code == 0, out + err
     data = json.loads(done(world, "", ("table", "run", "--results", world.results, "--format", "json"))[1])
     ended = {trial["task"]: (trial["ended"], trial["validity"]) for trial in data["trials"]}
     assert ended == {
         "task-right": ("limit(context)", "valid"),
+        "task-wrong": ("limit(turns)", "valid"),
         "task-refuses": ("refused", "valid"),
         "task-cut": ("limit(output)", "valid"),
     }
