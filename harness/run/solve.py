@@ -192,7 +192,8 @@ class _Attempt:
                 said = done.stderr.decode("utf-8", "replace")[-500:]
                 raise Failure(Cause.TASK, f"the seed's own migration ended with {done.exit_code}: {said}")
             made = replace(made, base=_tree(box.snapshot(WORKSPACE, deadline=deadline)))
-        self._events.append("setup", {"seed_commit": made.seed, "files": len(made.base.entries)})
+        files, base = len(made.base.entries), made.base.digest()
+        self._events.append("setup", {"seed_commit": made.seed, "files": files, "base": base})
         return made
 
     def _make(self, box: Sandbox, deadline: Deadline) -> _Repository:
