@@ -74,7 +74,12 @@ Make = Callable[..., tuple[Session, tuple[Owed, ...]]]
 @pytest.fixture
 def make(tmp_path: Path) -> Make:
     def session(
-        agent: Any, trials: int = 1, graders: dict[str, Any] | None = None, lab: Any = None, **more: Any
+        agent: Any,
+        trials: int = 1,
+        graders: dict[str, Any] | None = None,
+        lab: Any = None,
+        attempts: int = 2,
+        **more: Any,
     ) -> Any:
         manifest = RunManifest(
             run="r",
@@ -86,6 +91,7 @@ def make(tmp_path: Path) -> Make:
             arms=(ARM,),
             tasks=(TASK,),
             trials=plan((ARM,), (TASK,), trials, 0),
+            attempts=attempts,
         )
         door = Door("", "", lambda: Metered(Usage(), Cost(), 0), lambda: None)
 
@@ -117,6 +123,13 @@ def test_only_infrastructure_is_tried_again_and_every_attempt_is_kept(make: Make
     assert made.stop.pauses == list(sessions.BACK_OFF_S[: expected - 1])  # type: ignore[attr-defined]
     kept = sorted(path.name for path in (made.folder.root / "trials" / owed[0].planned.trial).iterdir())
     assert kept == [str(number) for number in range(1, expected + 1)]
+
+
+@pytest.mark.parametrize("cause", [cause for cause in Cause if POLICY[cause].retry])
+def test_pauses_grow_to_half_a_minute_and_stay_there(make: Make, cause: Cause) -> None:
+    made, owed = make(agent := Fails(cause), attempts=6)
+    assert len(lines_of(made, owed)) == agent.calls == 6
+    assert made.stop.pauses == [2.0, 10.0, 30.0, 30.0, 30.0]  # type: ignore[attr-defined]
 
 
 def test_a_retry_that_works_is_the_trial(make: Make) -> None:
