@@ -22,6 +22,8 @@ COMPUTED: Final = object()
 """A value that only the running program knows."""
 MAX_ROWS = 5_000
 """Most rows of one insert that are read."""
+MAX_ROW = 20_000
+"""Characters of the longest row."""
 MAX_NODES = 20_000
 
 _CODE = re.compile(r"(en|fr)(?:[-_][A-Za-z]{2})?")
@@ -34,7 +36,7 @@ _TRANSLATED = re.compile(r"(?i)transl|i18n|l10n|locali[sz]|label|wording")
 _REFERENCE = re.compile(r"(?i)(?:\w+_)?(?:id|key|code|slug|ref)")
 _INSERT = re.compile(r"(?i)\bINSERT\s+INTO\s+(?P<table>[\w.\"]{1,200})\s*\((?P<columns>[^()]{1,2000})\)\s*VALUES\b")
 _OPENING = re.compile(r"[\s,]*\(")
-_LITERAL = re.compile(r"'((?:[^']|'')*)'")
+_TOKEN = re.compile(r"'(?:[^']|'')*'|[(),']|[^'(),]+")
 
 Value = object
 """A text, None for an empty column, a mapping, or `COMPUTED`."""
@@ -251,27 +253,24 @@ def _inserted(text: str, first: int) -> Iterator[_Row]:
 
 
 def _tuple(text: str, at: int) -> tuple[list[Value], int]:
-    """The values up to the closing parenthesis, and where it ends."""
+    """The values up to the closing parenthesis, and where it ends; none where the row is longer than a row is."""
     values: list[Value] = []
-    depth, bare = 0, ""
+    bare: list[str] = []
+    depth = 0
     current: Value = COMPUTED
-    while at < len(text):
-        char = text[at]
-        literal = _LITERAL.match(text, at) if char == "'" else None
-        if literal:
-            current = COMPUTED if bare.strip() or depth else literal[1].replace("''", "'")
-            at = literal.end()
-            continue
-        if depth == 0 and char in ",)":
-            values.append(_column(current, bare.strip()))
-            current, bare = COMPUTED, ""
-            if char == ")":
-                return values, at + 1
+    for token in _TOKEN.finditer(text, at, at + MAX_ROW):
+        part = token[0]
+        if depth == 0 and part in {",", ")"}:
+            values.append(_column(current, "".join(bare).strip()))
+            current, bare = COMPUTED, []
+            if part == ")":
+                return values, token.end()
+        elif len(part) > 1 and part[0] == "'":
+            current = COMPUTED if depth or "".join(bare).strip() else part[1:-1].replace("''", "'")
         else:
-            depth += (char == "(") - (char == ")")
-            bare += char
-        at += 1
-    return [], at
+            depth += (part == "(") - (part == ")")
+            bare.append(part)
+    return [], min(len(text), at + MAX_ROW)
 
 
 def _column(literal: Value, bare: str) -> Value:

@@ -1,0 +1,53 @@
+"""Texts by language and keys by route, as they are read: bounded and quiet whatever an agent wrote."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from graders.bilingual import COMPUTED, in_sql
+from graders.rulekit import BASE, case
+from graders.rules.s3 import S3
+from graders.rules.s12 import S12
+from harness.core.records import Outcome
+
+BOTH = {**BASE, "locales/en.json": "{}", "locales/fr.json": "{}"}
+ROUTE = "from fastapi import APIRouter\nrouter = APIRouter()\n\n\n@router.get('/x')\nasync def f():\n    return "
+HEIRS = "".join(f"class A{number}(A{number - 1}):\n    nom: str\n" for number in range(1, 3_000))
+HOSTILE = {
+    "statements in statements": case(files={"m/1.sql": "INSERT INTO x (a) VALUES (\n" * 30_000}),
+    "quotes": case(files={"m/1.sql": "INSERT INTO x (a_en, a_fr) VALUES ('" + "'' " * 300_000}),
+    "parentheses": case(files={"m/1.sql": "INSERT INTO x (a_en, a_fr) VALUES " + "(" * 900_000}),
+    "blanks": case(files={"m/1.sql": "INSERT" + " " * 900_000}),
+    "deep documents": case(base=BOTH, files={"locales/en.json": '{"a":' * 100_000, "data/x.json": "[" * 100_000}),
+    "braces": case(base=BOTH, files={f"locales/{code}.json": '{"a":"' + "{" * 400_000 + '"}' for code in ("en", "fr")}),
+    "messages": case(
+        base={"locale/en/x.po": "", "locale/fr/x.po": ""}, files={"locale/en/x.po": 'msgid "a" ' * 90_000}
+    ),
+    "keys that are no texts": case(
+        files={"seeds/x.yaml": "- {1: {en: a b, fr: [c]}}\n- {name_en: 2020-01-01, name_fr: 3}\n"}
+    ),
+    "surrogates": case(files={"seeds/\ud800.json": '{"en": "\\ud800 a b", "fr": ""}', "app/x.py": b"\xed\xa0\x80"}),
+    "nested answers": case(files={"app/x.py": ROUTE + "{'a': " * 80 + "1" + "}" * 80 + "\n"}),
+    "a long line of heirs": case(files={"app/x.py": f"class A0(A1): pass\n{HEIRS}{ROUTE}A1()\n"}),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_delivery_raises_nothing_and_takes_bounded_time(name: str) -> None:
+    began = time.process_time()
+    for rule in (S3(), S12()):
+        assert rule.judge(HOSTILE[name]).outcome in Outcome
+    assert time.process_time() - began < 10
+
+
+def test_rows_are_read_as_the_database_would() -> None:
+    statement = (
+        "INSERT INTO kinds (id, name_en, name_fr) VALUES\n"
+        "  (1, 'the mayor''s house', 'la mairie'::text),\n"
+        "  (lower('X, (Y)'), NULL, 'a' || name);\n"
+    )
+    first, second = in_sql(statement)
+    assert (first.line, dict(first.texts)) == (2, {"en": "the mayor's house", "fr": "la mairie"})
+    assert (second.line, dict(second.texts)) == (3, {"en": None, "fr": COMPUTED})
