@@ -6,12 +6,13 @@ progress. What is kept for every trial that has ended would show here.
 
 from __future__ import annotations
 
-import io
 import json
+import os
 import resource
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from harness.core.digest import sha256
@@ -120,7 +121,7 @@ def carry_out(trials: int, results: Path) -> tuple[int, int]:
     folder, only = RunFolder.create(results, manifest), task()
     with Gateway(PriceTable.load()) as gateway:
 
-        def door(*given: object, **_: object) -> Door:
+        def door(name: str, *given: object) -> Door:
             _, _, limits, deadline, record, _ = given
             assert isinstance(limits, Limits)
             admission = gateway.admit(
@@ -129,17 +130,22 @@ def carry_out(trials: int, results: Path) -> tuple[int, int]:
                 limits=limits,
                 deadline=deadline,  # type: ignore[arg-type]
                 record=record,  # type: ignore[arg-type]
+                name=name,
             )
             token = admission.token
             return Door("", token, lambda: gateway.close_admission(token), lambda: gateway.problem(token))
 
         def trial(owed: Owed) -> Trial:
-            return Trial(owed.planned, arm, only, {}, "system", Agent(), Lab(), door)  # type: ignore[arg-type]
+            opened = partial(door, owed.planned.trial)
+            return Trial(owed.planned, arm, only, {}, "system", Agent(), Lab(), opened)  # type: ignore[arg-type]
 
         session = Session(folder, Bench({}, "g", Lab()), trial)  # type: ignore[arg-type]
-        progress = Progress(io.StringIO())
         todo = [Owed(each, Action.RERUN, "", None) for each in manifest.trials]
-        with journal.Journal(folder.journal) as written, progress.following(manifest, len(todo), gateway.waited_s):
+        with (
+            Path(os.devnull).open("w") as nowhere,
+            journal.Journal(folder.journal) as written,
+            (progress := Progress(nowhere)).following(manifest, len(todo), gateway.waited_s),
+        ):
             for line in Pool(session.work, 4).run(todo):
                 written.append(line)
                 progress.line(line)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from pydantic import ConfigDict
 
 from harness.core.records import SCHEMA_VERSION, Cost, Ended, Limits, Record, Usage, Validity
 
@@ -36,9 +39,11 @@ class PlannedTask(Record):
     """Folder of a task that is kept elsewhere; empty for one of the harness's own."""
 
 
-class PlannedTrial(Record):
-    """One agent on one task once."""
+@dataclass(frozen=True, slots=True)
+class PlannedTrial:
+    """One agent on one task once. A run holds one for each trial from its begin to its end, so it is no `Record`."""
 
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
     trial: str
     """Key: first 16 hex digits of the digest of task, agent, toolchain and repeat."""
     arm: str

@@ -11,6 +11,7 @@ import asyncio
 import secrets
 import socket
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 _START_S = 10.0
 _STOP_S = 2
+_TOLD = 256
+"""Attempts that are over and whose count can still be asked for; a run has tens of thousands."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,7 @@ class Gateway:
         self._trials: dict[str, Purse] = {}
         self._admitted: dict[str, Admitted] = {}
         self._past: dict[str, Past] = {}
+        self._told: deque[str] = deque()
         self._waited_s = 0.0
         """By attempts that are over."""
         self._wires: dict[tuple[str, str | None], Wire] = {}
@@ -159,7 +163,9 @@ class Gateway:
         admitted = self._admitted.get(token)
         if admitted is not None and self._loop is not None:
             asyncio.run_coroutine_threadsafe(self._close(token, admitted), self._loop).result()
-        return self._past[token].metered
+        metered = self._past[token].metered
+        assert metered is not None, "nobody asks so late what an attempt has cost"
+        return metered
 
     def problem(self, token: str) -> Failure | None:
         """Why the attempt is invalid, None while it is not."""
@@ -232,8 +238,11 @@ class Gateway:
             exchange.stop()
         while admitted.running:
             await asyncio.sleep(0.001)
-        self._past[token] = past = admitted.end()
-        self._waited_s += past.metered.waited_s
+        self._past[token] = admitted.end()
+        self._waited_s += admitted.account.metered().waited_s
+        self._told.append(token)
+        if len(self._told) > _TOLD:
+            self._past[self._told.popleft()].metered = None
         del self._admitted[token]
         if all(each.trial != admitted.trial for each in list(self._admitted.values())):
             purse = self._trials.pop(admitted.trial)

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from sys import intern
 from typing import TYPE_CHECKING, TextIO
 
 from harness.core.records import Cost
@@ -65,7 +66,7 @@ class Progress:
         self._cost = before or Cost()
         if spent is not None:
             self._spent = spent
-        self._arms = {trial.trial: f"{trial.arm} on {trial.task}" for trial in manifest.trials}
+        self._arms = {trial.trial: intern(f"{trial.arm} on {trial.task}") for trial in manifest.trials}
         self._total = total
         self._waited = waited
         self._began = self._told = time.monotonic()

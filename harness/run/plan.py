@@ -70,7 +70,7 @@ def replan(manifest: RunManifest, arms: Sequence[Arm], tasks: Sequence[PlannedTa
 
 def _rekeyed(trial: PlannedTrial, arm: Arm, task: PlannedTask) -> PlannedTrial:
     key = trial_key(arm.digest, task.digest, task.toolchain_digest, trial.repeat)
-    return trial.model_copy(update={"trial": key})
+    return replace(trial, trial=key)
 
 
 def _distinct(kind: str, named: Sequence[tuple[str, str]]) -> None:
@@ -111,7 +111,7 @@ class Current:
     graders: Mapping[str, str]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Owed:
     """One planned trial, what it needs, and why."""
 
