@@ -11,19 +11,25 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import cast
 
 import pytest
 from chaos.accounts import journal as read_lines
 from chaos.disturb import Process, descendants, running
 from chaos.upstream import play
 from chaos.world import MODEL, World, build, script
+from conftest import KINDS, ROOT
+from cut_daemon import way_to_daemon
 from small_disk import fill, small_disk
 
-from harness.models.script import Turn
+from harness.models.script import ScriptedCall, Turn
 from harness.models.serve import Fault, PlayerServer
+from harness.sandboxes import kinds
+from harness.sandboxes.engine import LEASE, Engine, held
+from harness.sandboxes.toolchain import Store
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.slow]
 
@@ -36,9 +42,47 @@ def upstream() -> Iterator[str]:
         yield play(server)
 
 
-def options(world: World, repeats: int = 1, jobs: int = 1) -> list[object]:
-    """In the sandbox whose processes stand below the harness, where the tests look for them."""
-    prices = ("--prices", world.root / "prices.toml", "--name", "run", "--sandbox", "bubblewrap")
+@pytest.fixture(scope="session")
+def built(store: Store) -> None:
+    """The images of containers, where there are any: no clock of a test waits for their building."""
+    if "docker" in KINDS:
+        made = kinds.images(Engine(os.environ), store, ROOT / "toolchains", os.environ, print)
+        for name in ("python-fastapi", "judge"):
+            made.image(name)
+
+
+@pytest.fixture(params=sorted(KINDS))
+def kind(request: pytest.FixtureRequest, built: None) -> str:
+    return str(request.param)
+
+
+def base_id(store: Store) -> str | None:
+    """Id of the image that containers are built on."""
+    return kinds.images(Engine(os.environ), store, ROOT / "toolchains", os.environ, print).base_id()
+
+
+def containers(pid: int, *states: str) -> set[str]:
+    """Containers of the harness process `pid`, in one of these states, or in any."""
+    with Engine(os.environ).calls("look") as client:
+        theirs = [one for one in held(client) if one["Labels"][LEASE].split("/")[3] == str(pid)]
+    return {one["Id"] for one in theirs if not states or one["State"] in states}
+
+
+def sandboxes(kind: str, pid: int) -> set[Process] | set[str]:
+    """Living sandboxes of the harness process `pid`."""
+    return containers(pid, "running") if kind == "docker" else {each.process for each in descendants(pid)}
+
+
+def nothing_is_left(kind: str, pid: int, seen: set[Process] | set[str]) -> bool:
+    """Whether all that was `seen` of an ended harness process goes, and no dead container stays."""
+    if kind == "bubblewrap":
+        return gone(cast(set[Process], seen))
+    return containers(pid) == set()
+
+
+def options(world: World, repeats: int = 1, jobs: int = 1, kind: str = "bubblewrap") -> list[object]:
+    """By default in the sandbox whose processes stand below the harness, where the tests look for them."""
+    prices = ("--prices", world.root / "prices.toml", "--name", "run", "--sandbox", kind)
     tasks = ("--tasks", ",".join(world.tasks))
     return ["run", "--model", MODEL, *tasks, "--repeats", repeats, "--jobs", jobs, *prices, "--results", world.results]
 
@@ -48,12 +92,14 @@ def resume(world: World, *more: object) -> list[object]:
 
 
 @contextmanager
-def begin(world: World, url: str, arguments: Sequence[object], **more: object) -> Iterator[subprocess.Popen[str]]:
+def begin(
+    world: World, url: str, arguments: Sequence[object], environ: Mapping[str, str] | None = None, **more: object
+) -> Iterator[subprocess.Popen[str]]:
     """A harness process, which does not outlive the block."""
     process = subprocess.Popen(
         world.command(*arguments),
         cwd=world.tree,
-        env=world.environ(url),
+        env=world.environ(url, **(environ or {})),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -119,10 +165,12 @@ def gated(free: int) -> Iterator[tuple[str, Gate]]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_first_signal_ends_what_is_in_flight_and_starts_nothing_more(tmp_path: Path, number: int) -> None:
+def test_a_first_signal_ends_what_is_in_flight_and_starts_nothing_more(tmp_path: Path, number: int, kind: str) -> None:
     world = build(tmp_path, RIGHT)
-    with gated(1) as (url, gate), begin(world, url, options(world, repeats=3)) as process:
+    with gated(1) as (url, gate), begin(world, url, options(world, repeats=3, kind=kind)) as process:
         assert gate.held.wait(90)
+        family = sandboxes(kind, process.pid)
+        assert family, "sandboxes are alive"
         process.send_signal(number)
         time.sleep(0.3)
         gate.open()
@@ -130,26 +178,30 @@ def test_a_first_signal_ends_what_is_in_flight_and_starts_nothing_more(tmp_path:
     assert process.returncode == 130, out + err
     assert "what is in flight ends first" in err
     assert "harness resume" in err
+    assert nothing_is_left(kind, process.pid, family)
     assert [line["type"] for line in read_lines(world.run)] == ["attempt", "verdict"]
     code, out, _ = done(world, url, resume(world, "--dry-run"))
     assert (code, actions(out)) == (0, [("reuse", "unchanged"), ("rerun", "not run yet"), ("rerun", "not run yet")])
 
 
-def test_ctrl_c_twice_leaves_at_once_and_resume_does_the_rest_once(tmp_path: Path, upstream: str) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_signal_leaves_at_once_and_resume_does_the_rest_once(
+    tmp_path: Path, upstream: str, number: int, kind: str
+) -> None:
     world = build(tmp_path, RIGHT)
-    with gated(5) as (url, gate), begin(world, url, options(world, repeats=2)) as process:
+    with gated(5) as (url, gate), begin(world, url, options(world, repeats=2, kind=kind)) as process:
         assert gate.held.wait(120)
-        family = {each.process for each in descendants(process.pid)}
+        family = sandboxes(kind, process.pid)
         assert family, "sandboxes are alive"
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         time.sleep(0.3)
         began = time.monotonic()
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         out, err = process.communicate(timeout=60)
         took = time.monotonic() - began
     assert process.returncode == 130, out + err
     assert took < 8, f"it took {took:.1f} s"
-    assert gone(family)
+    assert nothing_is_left(kind, process.pid, family)
     one, two = (trial["trial"] for trial in json.loads((world.run / "run.json").read_text())["trials"])
     before = [(line["trial"], line["type"]) for line in read_lines(world.run)]
     assert before == [(one, "attempt"), (one, "verdict")]
@@ -166,15 +218,23 @@ def test_ctrl_c_twice_leaves_at_once_and_resume_does_the_rest_once(tmp_path: Pat
     assert len(read_lines(world.run)) == 5, "a second resume owes nothing"
 
 
-def test_kill_9_leaves_no_process_and_its_money_is_in_the_table_before_resume(tmp_path: Path, upstream: str) -> None:
+def test_kill_9_leaves_no_process_and_its_money_is_in_the_table_before_resume(
+    tmp_path: Path, upstream: str, kind: str, store: Store
+) -> None:
     world = build(tmp_path, RIGHT)
-    with gated(2) as (url, gate), begin(world, url, options(world)) as process:
+    with gated(2) as (url, gate), begin(world, url, options(world, kind=kind)) as process:
         assert gate.held.wait(120)
-        family = {each.process for each in descendants(process.pid)}
+        family = sandboxes(kind, process.pid)
         assert family
         process.kill()
         process.communicate()
-    assert gone(family)
+    if kind == "docker":
+        ended = time.monotonic() + 15
+        while containers(process.pid, "running") and time.monotonic() < ended:
+            time.sleep(0.05)
+        assert containers(process.pid, "running") == set(), "they end with their harness"
+    else:
+        assert gone(cast(set[Process], family))
     assert read_lines(world.run) == []
     table = ("table", "run", "--results", world.results, "--format", "json")
     code, out, _ = done(world, "", table)
@@ -185,6 +245,9 @@ def test_kill_9_leaves_no_process_and_its_money_is_in_the_table_before_resume(tm
     (world.run / "blobs" / ".half.part").write_bytes(b"x")
     code, _, err = done(world, upstream, resume(world))
     assert code == 0, err
+    base = json.loads((world.run / "run.json").read_text())["base"]
+    assert base == (base_id(store) if kind == "docker" else "")
+    assert nothing_is_left(kind, process.pid, family), "the next start removes dead containers"
     assert "attempt 1" in err
     after = json.loads(done(world, "", table)[1])["rows"][0]
     assert after["valid"] == 1
@@ -400,3 +463,43 @@ def test_every_end_of_an_agent_is_valid_and_told(tmp_path: Path) -> None:
         "task-refuses": ("refused", "valid"),
         "task-cut": ("limit(output)", "valid"),
     }
+
+
+@pytest.mark.skipif("docker" not in KINDS, reason="no Docker daemon answers at DOCKER_HOST")
+@pytest.mark.skipif(
+    not os.environ.get("DOCKER_HOST", "").startswith("unix://"),
+    reason="the daemon is not reached by a socket of this machine",
+)
+def test_a_daemon_whose_disk_is_full_makes_trials_invalid_and_they_are_owed(
+    tmp_path: Path, upstream: str, built: None
+) -> None:
+    world = build(tmp_path, RIGHT)
+    with way_to_daemon(tmp_path) as way:
+        way.room = 1  # for the container in which the walls are tried, before the run begins
+        code, out, err = done(world, upstream, options(world, kind="docker"), environ={"DOCKER_HOST": way.address})
+    assert code == 3, out + err
+    lines = read_lines(world.run)
+    assert [(line["type"], line["validity"]["cause"]) for line in lines] == [("attempt", "sandbox")] * 2
+    assert all("no space left on device" in line["validity"]["detail"] for line in lines)
+    row = json.loads(done(world, "", ("table", "run", "--results", world.results, "--format", "json"))[1])["rows"][0]
+    assert (row["planned"], row["valid"], row["accepted"], row["causes"]) == (1, 0, None, {"sandbox": 1})
+    code, out, err = done(world, upstream, resume(world))
+    assert code == 0, out + err
+    assert [line["validity"]["cause"] for line in read_lines(world.run)] == ["sandbox", "sandbox", None, None]
+
+
+def test_an_agent_that_fills_its_workspace_is_judged_like_any_other(tmp_path: Path, kind: str) -> None:
+    world = build(tmp_path, RIGHT)
+    filling = ScriptedCall(name="Bash", input={"command": "head -c 600000000 /dev/zero > /workspace/full"})
+
+    def played(kickoff: str) -> Sequence[Turn]:
+        reading, *others = script(kickoff)
+        return (reading, Turn(calls=(filling,)), *others)
+
+    with PlayerServer() as server:
+        code, out, err = done(world, server.add("x", played), options(world, kind=kind))
+    assert code == 0, out + err
+    attempt, verdict = read_lines(world.run)
+    assert (attempt["ended"]["kind"], attempt["validity"]["cause"], verdict["type"]) == ("finished", None, "verdict")
+    events = next(world.run.glob("trials/*/1/events.jsonl")).read_text()
+    assert "No space left on device" in events
