@@ -6,6 +6,7 @@ READY := $(VENV)/.ready
 
 MODEL ?=
 PROMPT ?=
+RULEBOOK ?=
 TASKS ?=
 AGENTS ?=
 REPEATS ?= 1
@@ -22,11 +23,11 @@ RESULTS ?= results
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
 	@echo
-	@echo "  make eval takes MODEL=id PROMPT=file TASKS=a,b AGENTS=a,b REPEATS=n SANDBOX=auto|docker|bubblewrap BUDGET=usd"
+	@echo "  make eval takes MODEL=id PROMPT=file RULEBOOK=file TASKS=a,b AGENTS=a,b REPEATS=n SANDBOX=auto|docker|bubblewrap BUDGET=usd"
 
 eval: $(READY) ## run the agents on the tasks and print the table (no key: the reference agents)
 	@$(BIN)/harness run --repeats $(REPEATS) --sandbox $(SANDBOX) \
-	  $(if $(MODEL),--model $(MODEL)) $(if $(PROMPT),--prompt $(PROMPT)) $(if $(TASKS),--tasks $(TASKS)) \
+	  $(if $(MODEL),--model $(MODEL)) $(if $(PROMPT),--prompt $(PROMPT)) $(if $(RULEBOOK),--rulebook $(RULEBOOK)) $(if $(TASKS),--tasks $(TASKS)) \
 	  $(if $(AGENTS),--agents $(AGENTS)) $(if $(BUDGET),--budget $(BUDGET))
 
 test: $(READY) ## run the tests

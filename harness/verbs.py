@@ -49,7 +49,6 @@ RULEBOOK = "rulebook.toml"
 def run(parsed: argparse.Namespace) -> int:
     """`harness run`: plan, carry out, print the table."""
     choice = chosen_by(parsed)
-    compose.graders(choice.rulebook)
     compose.api_key(choice)
     prompt, bundles = compose.chosen(choice)
     arms = compose.make_arms(choice, prompt, bundles)
@@ -309,7 +308,9 @@ def _closing(code: int, folder: RunFolder) -> int:
 
 
 def chosen_by(parsed: argparse.Namespace) -> compose.Choice:
-    """What the flags of `harness run` ask for."""
+    """What the flags of `harness run` ask for; `UsageError` for what is wrong with a file that they name."""
+    if parsed.rulebook:
+        compose.graders(parsed.rulebook)
     matrix = load_matrix(parsed.matrix) if parsed.matrix else None
     choice = compose.Choice(
         tasks=parsed.tasks or (matrix.tasks if matrix else ()),

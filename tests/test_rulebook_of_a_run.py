@@ -34,7 +34,7 @@ def book(folder: Path, text: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize("verb", [["run"], ["grade"], ["check"]])
+@pytest.mark.parametrize("verb", [["run"], ["plan"], ["grade"], ["check"]])
 @pytest.mark.parametrize(
     ("text", "told"),
     [
