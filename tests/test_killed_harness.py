@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -14,6 +16,9 @@ from pathlib import Path
 import pytest
 
 from harness.compose import ROOT
+from harness.core.deadline import Deadline
+from harness.core.errors import Cause, Failure
+from harness.core.ports import SandboxSpec
 from harness.sandboxes.bubblewrap import MARK, Bubblewrap, sweep
 from harness.sandboxes.leases import lease
 from harness.sandboxes.toolchain import Store
@@ -123,3 +128,28 @@ def test_what_is_of_a_dead_harness_is_ended_and_what_is_of_a_living_one_is_not(
     assert dead.wait(10.0) == -signal.SIGKILL
     time.sleep(0.2)
     assert (living.poll(), elsewhere.poll()) == (None, None)
+
+
+class Gone(Store):
+    """Its bubblewrap names a process 1 that has ended, and ends: what a kill in that moment leaves."""
+
+    place = Path()
+
+    def bubblewrap(self) -> Path:
+        ended = subprocess.Popen(["true"])
+        ended.wait()
+        script = self.place / "bwrap"
+        said = json.dumps({"child-pid": ended.pid})
+        script.write_text(f"#!/bin/bash\necho '{said}' >&$2\n")
+        script.chmod(0o755)
+        return script
+
+
+def test_a_sandbox_killed_before_it_was_looked_at_fails_as_a_sandbox(store: Store, toolchain: str) -> None:
+    gone = Gone(store.root, ROOT / "toolchains")
+    with tempfile.TemporaryDirectory() as place:
+        gone.place = Path(place)
+        gone.place.chmod(0o755)
+        with pytest.raises(Failure) as caught:
+            Bubblewrap(gone).open(SandboxSpec(role="judge", toolchain=toolchain), Deadline(20.0))
+    assert caught.value.cause is Cause.SANDBOX

@@ -334,6 +334,13 @@ def _process_1(info: IO[bytes]) -> int | None:
     return int(json.loads(said)["child-pid"]) if b"}" in said else None
 
 
+def _opened(pid: int | None) -> int | None:
+    """A descriptor of process 1, None when there was none or it has gone already: whoever talks to it is told so."""
+    with contextlib.suppress(ProcessLookupError):
+        return None if pid is None else os.pidfd_open(pid)
+    return None
+
+
 class _Body:
     """Bubblewrap and the process 1 below it."""
 
@@ -353,7 +360,7 @@ class _Body:
         self.hands = hands
         self._process = process
         self._pid = pid
-        self._handle = None if pid is None else os.pidfd_open(pid)
+        self._handle = _opened(pid)
         self._errors = errors
         self._group = group
         self._launcher = launcher
