@@ -719,13 +719,13 @@ def test_disk_is_limited(fresh: Open) -> None:
 
 @pytest.mark.parametrize("kind", CAPPED)
 def test_processors_are_limited(kind: str, labs: Callable[[str], SandboxLab], store: Store, toolchain: str) -> None:
-    """Four processes that never rest, for two seconds on a fifth of a processor."""
+    """Four processes that never rest, on a twentieth of a processor: less than a busy machine gives them."""
     provider = labs(kind).provider
     slow: SandboxProvider
     if kind == "docker":
-        slow = type(provider)(provider._engine, provider._images, cpus=0.2)  # type: ignore[attr-defined,call-arg]
+        slow = type(provider)(provider._engine, provider._images, cpus=0.05)  # type: ignore[attr-defined,call-arg]
     else:
-        slow = Bubblewrap(store, Groups(cpus=0.2))
+        slow = Bubblewrap(store, Groups(cpus=0.05))
     code = """
 import os, time
 began = time.monotonic()
@@ -738,7 +738,7 @@ spent = os.times()
 print((spent.children_user + spent.children_system) / (time.monotonic() - began))
 """
     with SandboxLab(slow, labs(kind).made).sandbox(SandboxSpec(role="judge", toolchain=toolchain)) as box:
-        assert 0 < float(answer(box, code, 60.0)) < 0.3
+        assert 0 < float(answer(box, code, 60.0)) < 0.1
         assert box.limits_applied["cpu"].startswith("cgroup")  # type: ignore[attr-defined]
         assert "fair" not in box.limits_applied["cpu"]  # type: ignore[attr-defined]
 
