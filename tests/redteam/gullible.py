@@ -69,7 +69,7 @@ class Listening:
         """The real lab's sandbox; what was started in a server is heard before it closes."""
         started: list[Process] = []
         with self.lab.sandbox(spec) as box:
-            yield cast(Sandbox, Kept(box, started)) if spec.role == "server" else box
+            yield _kept(box, started) if spec.role == "server" else box
             self.heard.extend(process.log() for process in started)
 
     def services(self, names: Any) -> Any:
@@ -77,20 +77,17 @@ class Listening:
         return self.lab.services(names)
 
 
-class Kept:
-    """A sandbox that knows what was started in it."""
+def _kept(box: Sandbox, started: list[Process]) -> Sandbox:
+    """The sandbox itself, for relays join no other, which tells what is started in it."""
+    start = box.start
 
-    def __init__(self, box: Sandbox, started: list[Process]) -> None:
-        self._box, self._started = box, started
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._box, name)
-
-    def start(self, argv: list[str], **about: Any) -> Process:
-        """The real one's, and kept."""
-        process = self._box.start(argv, **about)
-        self._started.append(process)
+    def kept(argv: list[str], **about: Any) -> Process:
+        process = start(argv, **about)
+        started.append(process)
         return process
+
+    box.start = kept  # type: ignore[method-assign]
+    return box
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from harness.core.errors import Failure
 from harness.load.tasks import Bundle
 from harness.models.script import Turn
 from redteam import ours
-from redteam.canaries import Canaries, adopt_orphans, holds, leftovers, planted
+from redteam.canaries import Canaries, Leftovers, adopt_orphans, holds, leftovers, planted
 from redteam.case import NOOP, TWIN, Material, RedCase, polite
 from redteam.catalogue import catalogue
 from redteam.defences import Defence, red
@@ -30,6 +30,7 @@ from redteam.views import seen_in_views
 from redteam.weak import Gains, Weak, weak
 
 Say = Callable[[str], None]
+ENDING_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ def tell(asked: Asked, root: Path, say: Say) -> Told:
             touched = [*canaries.found(), *_secrets(asked.results, canaries)]
         gained = _weak(cases, asked, say)
         switched = _switched_off(asked, told.sandbox, root, say)
-        after = leftovers(os.getpid())
+        left = _left(before)
     rows = tuple(
         replace(
             one,
@@ -139,10 +140,18 @@ def tell(asked: Asked, root: Path, say: Say) -> Told:
     return Told(
         told.sandbox,
         rows,
-        (*touched, *told.canaries, *after.since(before)),
+        (*touched, *told.canaries, *left),
         switched,
         round(time.monotonic() - began),
     )
+
+
+def _left(before: Leftovers) -> list[str]:
+    """What is still there after `ENDING_S`; a sandbox that held a million files takes a while to be gone."""
+    until = time.monotonic() + ENDING_S
+    while (left := leftovers(os.getpid()).since(before)) and time.monotonic() < until:
+        time.sleep(0.5)
+    return left
 
 
 def _ours(cases: dict[str, RedCase], asked: Asked, canaries: Canaries, say: Say) -> Told:
