@@ -24,20 +24,21 @@ from harness.core.records import Finding, Outcome, Place, Severity, Source, Tree
 _NAMED = {"en": "English", "fr": "French"}
 _DATA = frozenset({"seeds", "seed", "fixtures", "data", "locales", "locale", "i18n", "translations"})
 _DOCUMENTS = (".json", ".yaml", ".yml", ".toml")
-_PLACEHOLDER = re.compile(r"\{[^{}]*\}|%\([^()]*\)[a-z]|%[a-z]|<[^<>]*>")
+_PLACEHOLDER = re.compile(r"https?://\S+|\{[^{}]*\}|%\([^()]*\)[a-z]|%[a-z]|<[^<>]*>")
 _WORD = re.compile(r"[^\W\d_]+")
 _ENGLISH = frozenset(
-    _WORD.findall(
-        "the this that is are was were not cannot and of you your with must does has have been there here by from its"
-        " will should already"
-    )
+    _WORD.findall("the this that not and of your with there here by from its already is are was were cannot you must")
+    + _WORD.findall("does has have been will should")
 )
 _FRENCH = frozenset(
-    _WORD.findall(
-        "le la les un une des du est sont pas cette cet ces votre vous avec doit il elle ne que qui pour dans sur aux"
-        " et où son sa ses par déjà au"
-    )
+    _WORD.findall("le la les un une des du cette cet ces votre avec il elle ne que qui pour dans sur aux et où son sa")
+    + _WORD.findall("ses par déjà au est sont pas vous doit")
 )
+_SPOKEN = frozenset(
+    _WORD.findall("this is are was were not cannot you your must does has have been will should")
+    + _WORD.findall("est sont pas vous votre doit")
+)
+"""Words that sentences have and names seldom."""
 _SENTENCE = 3
 """Fewest words of a catalogue's text that two languages do not share."""
 _END = re.compile(r"[.!?…]\W*\Z")
@@ -203,6 +204,16 @@ class S3:
             "a name that both languages share",
             _catalogues('"b": "Rivemont Tennis Club"', '"b": "Rivemont Tennis Club"'),
             Outcome.PASS,
+            trap=True,
+        ),
+        Example(
+            "a brand with English words, and an address",
+            _catalogues(
+                '"b": "The North Face and more", "c": "https://example.org/this/is/you"',
+                '"b": "The North Face and more", "c": "https://example.org/this/is/you"',
+            ),
+            Outcome.PASS,
+            opportunities=1,
             trap=True,
         ),
         Example(
@@ -427,7 +438,8 @@ def _missing(texts: Mapping[str, object], language: str) -> str:
 def _left(text: str, *, named: bool) -> str:
     """The language that a text which stands in both is not in; empty where it may be right in both."""
     words = _words(text)
-    if len(words) < _SENTENCE or (named and not _END.search(text)):
+    ends = _END.search(text) is not None
+    if len(words) < _SENTENCE or not (ends or (not named and not _SPOKEN.isdisjoint(words))):
         return ""
     english, french = not _ENGLISH.isdisjoint(words), not _FRENCH.isdisjoint(words)
     if english == french:
