@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -40,6 +42,18 @@ def test_a_hostile_delivery_raises_nothing_and_takes_bounded_time(name: str) -> 
     for rule in (S3(), S12()):
         assert rule.judge(HOSTILE[name]).outcome in Outcome
     assert time.process_time() - began < 10
+
+
+def test_a_key_that_only_the_contract_for_machines_names_is_right(tmp_path: Path) -> None:
+    model = "from pydantic import BaseModel\n\n\nclass Item(BaseModel):\n    statut: str\n\n\n"
+    delivery = case(files={"app/x.py": model + ROUTE.replace("f()", "f(item: Item)") + "item\n"})
+    contract = "It answers `status`.\n"
+    task = replace(delivery.task, contract=contract, root=tmp_path)
+    assert S12().judge(replace(delivery, task=task)).outcome is Outcome.FAIL
+    named = tmp_path / "machines"
+    named.mkdir()
+    (named / "contract.openapi.yaml").write_text("properties:\n  statut: { type: string }\n")
+    assert S12().judge(replace(delivery, task=replace(task, root=named))).outcome is Outcome.PASS
 
 
 def test_rows_are_read_as_the_database_would() -> None:
