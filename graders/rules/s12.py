@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar
@@ -126,8 +126,7 @@ def _route(body: str, contract: str = _CONTRACT) -> Case:
 
 def _on(contract: str, files: Mapping[str, str], base: Mapping[str, str] = BASE) -> Case:
     delivery = case(base=base, files=files)
-    task = Task(**{**vars(delivery.task), "contract": contract, "digest": contract})
-    return Case(task=task, evidence=delivery.evidence)
+    return replace(delivery, task=replace(delivery.task, contract=contract))
 
 
 @dataclass(frozen=True)
@@ -310,21 +309,20 @@ def _had(diff: Diff, key: str) -> bool:
 
 
 def _words(task: Task) -> _Words:
-    return _read(task.digest, task.contract, task.specs, str(task.root))
+    return _read(task.contract, task.specs, task.root)
 
 
 @lru_cache(maxsize=16)
-def _read(digest: str, contract: str, specs: str, root: str) -> _Words:
-    del digest
+def _read(contract: str, specs: str, root: Path) -> _Words:
     text = "\n".join([contract, specs, _openapi(root)])
     named = {name for match in _NAMED.finditer(text) for name in match.groups() if name}
     parts = {part.lower() for name in named for token in _TOKEN.findall(name) for part in _WORDS.findall(token)}
     return _Words(frozenset(_TOKEN.findall(text)), frozenset(parts))
 
 
-def _openapi(root: str) -> str:
+def _openapi(root: Path) -> str:
     """The contract for machines, where the task has one."""
     try:
-        return (Path(root) / "contract.openapi.yaml").read_text(encoding="utf-8")[:_MAX_OPENAPI]
+        return (root / "contract.openapi.yaml").read_text(encoding="utf-8")[:_MAX_OPENAPI]
     except (OSError, UnicodeDecodeError):
         return ""
