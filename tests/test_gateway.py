@@ -882,10 +882,12 @@ def test_caps_hold_with_many_calls_at_once(bench: Callable[..., Bench], small_ru
     with ThreadPoolExecutor(6) as pool:
         passed = list(pool.map(call, range(18)))
     counted = [one.gateway.close_admission(one.token) for one in attempts]
-    assert sum(metered.calls for metered in counted) == sum(passed) > 0
+    # A call may find room and be given up unsent, because another of its attempt met the run's cap meanwhile.
+    assert sum(metered.calls for metered in counted) >= sum(passed) == len(attempts[0].upstream.seen) > 0
     assert not all(passed)
     assert all(metered.cost.micro_usd <= 4000 for metered in counted)
     assert attempts[0].gateway.spent() == sum(metered.cost.micro_usd for metered in counted) <= 6000
+    assert attempts[0].gateway.spent() == sum(passed) * 1500
 
 
 def test_used_tokens_end_an_attempt(bench: Callable[..., Bench]) -> None:
