@@ -103,11 +103,11 @@ def task() -> Task:
     return Task(file, Path(), "d", "contract", "specs", (), ())
 
 
-def carry_out(trials: int, results: Path) -> tuple[int, int]:
-    """(trials with a line, peak memory before the table is made in KiB)."""
+def manifest_of(trials: int) -> RunManifest:
+    """The plan of a run of one arm on one task."""
     arm = Arm(name="a", driver="messages", model="reference/x", prompt="p", prompt_digest="p", digest="a")
     planned = PlannedTask(id="t", digest="t", toolchain="python", toolchain_digest="w")
-    manifest = RunManifest(
+    return RunManifest(
         run="r",
         created="2026-01-01T00:00:00Z",
         order_seed=0,
@@ -118,6 +118,12 @@ def carry_out(trials: int, results: Path) -> tuple[int, int]:
         tasks=(planned,),
         trials=plan((arm,), (planned,), trials, 0),
     )
+
+
+def carry_out(trials: int, results: Path) -> tuple[int, int]:
+    """(trials with a line, peak memory before the table is made in KiB)."""
+    manifest = manifest_of(trials)
+    arm = manifest.arms[0]
     folder, only = RunFolder.create(results, manifest), task()
     with Gateway(PriceTable.load()) as gateway:
 

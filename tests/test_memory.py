@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from flat import manifest_of
 
 from harness.compose import ROOT
+from harness.store.layout import RunFolder, json_bytes
 
 FLAT = Path(__file__).with_name("flat.py")
 KIB_A_TRIAL = 6.0
@@ -34,3 +37,12 @@ def peak_kib(trials: int, folder: Path) -> int:
 def test_memory_is_flat(tmp_path: Path) -> None:
     few, many = peak_kib(100, tmp_path / "few"), peak_kib(2_000, tmp_path / "many")
     assert (many - few) / 1_900 < KIB_A_TRIAL, f"{few} KiB for 100 trials, {many} KiB for 2,000"
+
+
+@pytest.mark.parametrize("task", ["items", "\udcff"])
+def test_a_plan_is_written_as_every_record_is(tmp_path: Path, task: str) -> None:
+    made = manifest_of(1)
+    trials = tuple(replace(trial, task=task) for trial in made.trials)
+    folder = RunFolder.create(tmp_path, made.model_copy(update={"trials": trials}))
+    assert (folder.root / "run.json").read_bytes() == json_bytes(folder.manifest) + b"\n"
+    assert RunFolder.open(folder.root).manifest.trials[0].trial == trials[0].trial

@@ -27,6 +27,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pydantic import BaseModel, JsonValue, ValidationError
+from pydantic_core import PydanticSerializationError
 
 from harness.core.digest import sha256
 from harness.core.errors import Cause, Failure, UsageError
@@ -127,6 +128,14 @@ def json_bytes(value: object) -> bytes:
     return json.dumps(plain(value), ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
 
 
+def _plan_bytes(manifest: RunManifest) -> bytes:
+    """What stands in `run.json`: `json_bytes` without three further copies of every planned trial on the way."""
+    try:
+        return manifest.model_dump_json().encode() + b"\n"
+    except PydanticSerializationError:  # a name that is no text
+        return json_bytes(manifest) + b"\n"
+
+
 class Blobs:
     """Contents by SHA-256. Safe to share between threads and processes: equal names hold equal bytes."""
 
@@ -184,7 +193,7 @@ class RunFolder:
             raise UsageError("this run exists already", where=str(root), mend="choose another run name")
         try:
             part.mkdir(parents=True)
-            _fill(part, {**(beside or {}), "run.json": json_bytes(manifest) + b"\n"})
+            _fill(part, {**(beside or {}), "run.json": _plan_bytes(manifest)})
             part.rename(root)
             sync_folder(results)
         except OSError as error:
@@ -219,7 +228,7 @@ class RunFolder:
 
     def replan(self, manifest: RunManifest) -> RunFolder:
         """Put another plan in the place of this one; whoever does so holds the lock."""
-        write_atomic(self.root / "run.json", json_bytes(manifest) + b"\n")
+        write_atomic(self.root / "run.json", _plan_bytes(manifest))
         return RunFolder(self.root, manifest)
 
     @contextmanager
