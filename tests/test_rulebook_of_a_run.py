@@ -122,6 +122,9 @@ def test_a_run_keeps_its_book_and_is_judged_by_it(world: World, checks: dict[str
     assert checks == {"P1": "minor", "G3": "major"}
     _, out = commanded(world, "table", "run", "--results", world.results)
     assert "others-4" in out
+    (trial,) = (path.name for path in (world.run / "trials").iterdir())
+    code, out = commanded(world, "verify", trial, "--results", world.results)
+    assert (code, "all as stored" in out) == (0, True)
 
 
 @pytest.mark.sandbox
