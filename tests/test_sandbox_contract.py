@@ -1451,7 +1451,7 @@ def as_ordinary_user(store: Store, toolchain: str, place: Path, *argv: str, befo
         capture_output=True,
         text=True,
         check=False,
-        timeout=120.0,
+        timeout=300.0,
     )
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
     return done.stdout
