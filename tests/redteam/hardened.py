@@ -14,6 +14,7 @@ from harness.core.deadline import Deadline
 from harness.core.ports import Sandbox
 from harness.core.records import Tree
 from redteam.kit import checks, kit, passed_in
+from redteam.naive import PATIENCE_S
 from redteam.played import Played
 
 BOOT = """
@@ -41,10 +42,10 @@ def passes(on: Played, tree: Tree) -> int:
 def _passes(on: Played, box: Sandbox) -> int:
     env = {**on.env, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     migrate = ["bash", "-c", "cd /srv/submission && alembic upgrade head"]
-    box.run(migrate, env=env, deadline=Deadline(60.0))
+    box.run(migrate, env=env, deadline=Deadline(PATIENCE_S))
     result = f"/srv/{secrets.token_hex(8)}.xml"
-    done = box.run(["python", "-I", "-B", "-c", BOOT, result], env=env, deadline=Deadline(90.0))
-    ids, passed = passed_in(box.run(["cat", result], deadline=Deadline(5.0), cap=2_000_000).stdout)
+    done = box.run(["python", "-I", "-B", "-c", BOOT, result], env=env, deadline=Deadline(PATIENCE_S))
+    ids, passed = passed_in(box.run(["cat", result], deadline=Deadline(30.0), cap=2_000_000).stdout)
     if done.exit_code not in (0, 1) or not _complete(on, ids):
         return 0
     return passed

@@ -20,7 +20,7 @@ from harness.models.script import WORKSPACE, Turn
 from harness.run.solve import SEED_DATE, SET_UP
 from redteam.case import Careless, Material
 
-PLAY_S = 120.0
+PLAY_S = 300.0
 TIDY = Careless()
 
 Services = Mapping[str, tuple[Sandbox, Address]]
