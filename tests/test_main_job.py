@@ -10,12 +10,14 @@ import os
 import shutil
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import pytest
 
 from harness.cli import main
 from harness.compose import ROOT
+from harness.load.prompts import load_prompt
 from harness.load.tasks import load_task
 from harness.models.script import reference_script
 from harness.models.serve import PlayerServer
@@ -23,18 +25,11 @@ from harness.models.serve import PlayerServer
 pytestmark = pytest.mark.sandbox
 
 CANARY = "sk-ant-canary-5f1c9e77d0ab4c2e8891"
-USERS_PROMPT = ROOT.parent / "shared" / "seed" / "python-dev.md"
-LIKE_THE_USERS = """---
-name: python-dev
-description: >
-  Builds backends with FastAPI. Async patterns, APIs,
-  databases...
-capabilities:
-  - Task automation
-model: opus
----
-You are a backend developer. Read the contract first, then the specs, then implement both and answer with one report.
-"""
+PROMPTS = {
+    "the shipped prompt": ROOT / "prompts" / "python-dev.md",
+    "a prompt in the user's form": Path(__file__).parent / "data" / "agents" / "more-frontmatter.md",
+}
+"""Agent files: ours, and one as users bring theirs: a folded description, further keys, a model's alias."""
 
 
 def harness(*arguments: object) -> tuple[int, str, str]:
@@ -103,6 +98,15 @@ def test_every_format_names_every_arm(results: Path, style: str) -> None:
     code, out, _ = harness("table", "--results", results, "--format", style)
     assert code == 0
     assert all(arm in out for arm in ("oracle", "noop", "careless", "dishonest"))
+
+
+@pytest.mark.parametrize("style", ["grid", "markdown"])
+def test_what_doing_nothing_passes_is_told_below_the_table(results: Path, style: str) -> None:
+    _, out, _ = harness("table", "first", "--results", results, "--format", style)
+    verdicts = [json.loads(line) for line in (results / "first" / "journal.jsonl").read_text().splitlines()]
+    clauses = {clause for line in verdicts if line["type"] == "verdict" for clause in line["clauses"]}
+    assert len(clauses) >= 14
+    assert f"\n- clause floors, by doing nothing on 1 tasks: 0 for all {len(clauses)} clauses\n" in out
 
 
 def test_show_has_transcript_diff_report_and_findings(results: Path, table: dict[str, object]) -> None:
@@ -201,14 +205,20 @@ def test_a_task_that_changed_since_cannot_reach_the_verdict_again(copied: Path, 
     assert "harness grade" in err
 
 
-@pytest.mark.parametrize("kind", ["ours", "users"])
+def unpacked(path: Path) -> bytes:
+    """What a file of a run holds, whether it is kept compressed or not."""
+    content = path.read_bytes()
+    try:
+        return zlib.decompress(content)
+    except zlib.error:
+        return content
+
+
+@pytest.mark.parametrize("prompt", PROMPTS.values(), ids=PROMPTS)
 def test_any_agent_file_runs_against_a_model_behind_a_socket(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prompt: Path
 ) -> None:
     """The whole real path: key from the environment, gateway, SDK; the upstream is a scripted API on loopback."""
-    prompt = tmp_path / "agent.md"
-    text = USERS_PROMPT.read_text() if kind == "users" and USERS_PROMPT.is_file() else LIKE_THE_USERS
-    prompt.write_text(text)
     bundle = load_task(ROOT / "tasks" / "bookings-crud")
     monkeypatch.setenv("ANTHROPIC_API_KEY", CANARY)
     with PlayerServer() as upstream:
@@ -228,13 +238,17 @@ def test_any_agent_file_runs_against_a_model_behind_a_socket(
     assert code == 0, out + err
     run = next((tmp_path / "results").glob("*/run.json")).parent
     manifest = json.loads((run / "run.json").read_text())
-    assert manifest["arms"][0]["model"] == "claude-opus-5-5"
+    (arm,) = manifest["arms"]
+    assert (arm["model"], arm["prompt"]) == ("claude-opus-5-5", load_prompt(prompt).name)
+    assert [path.read_bytes() for path in run.glob("prompt-*.md")] == [prompt.read_bytes()]
+    asked = json.loads(unpacked(next(run.rglob("0001.request.json.z"))))
+    assert asked["system"] == load_prompt(prompt).body
     assert {"memory", "processes", "files", "disk"} <= manifest["limits_applied"].keys()
     _, out, _ = harness("table", "--results", tmp_path / "results", "--format", "json")
     row = json.loads(out)["rows"][0]
     assert row["accepted"] == 1
     assert row["cost_usd"] > 0
     for form in (CANARY.encode(), base64.b64encode(CANARY.encode())[:-4]):
-        leaked = [path for path in run.rglob("*") if path.is_file() and form in path.read_bytes()]
+        leaked = [path for path in run.rglob("*") if path.is_file() and form in unpacked(path)]
         assert leaked == []
         assert form not in (out + err).encode()
