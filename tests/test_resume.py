@@ -382,13 +382,17 @@ def test_a_full_disk_is_a_clear_error_and_nothing_is_lost(tmp_path: Path, upstre
 
 def test_a_file_that_may_not_grow_is_told_like_a_full_disk(tmp_path: Path, upstream: str) -> None:
     world = build(tmp_path, RIGHT)
+    # The shipped rulebook, which a run keeps, is longer than the limit; the events are to meet it.
+    book = tmp_path / "rulebook.toml"
+    book.write_text('name = "short"\nversion = "1"\n[rules]\nP1 = {}\n')
 
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (7_000, 7_000))
 
-    code, _, err = done(world, upstream, options(world), preexec_fn=limit)
+    code, _, err = done(world, upstream, [*options(world), "--rulebook", book], preexec_fn=limit)
     assert code == 2
     assert os.strerror(errno.EFBIG) in err
+    assert "events.jsonl" in err
     assert "mend: make room" in err
     assert "Traceback" not in err
     assert done(world, upstream, resume(world))[0] == 0
