@@ -85,7 +85,7 @@ class Judged:
             **{f"clause {name}": share for name, share in clauses.items()},
             "fail-to-pass checks": self.passed,
             "pass-to-pass checks": self.kept,
-            **{f"rule {name}": round(kept / every, 4) for name, (kept, every) in rules.items()},
+            **{f"rule {name}": round(kept / every, 4) for name, (kept, every) in rules.items() if every},
         }
 
     @property
