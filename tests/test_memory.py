@@ -18,7 +18,7 @@ FLAT = Path(__file__).with_name("flat.py")
 KIB_A_TRIAL = 4.0
 """Its place in the plan, in the list of what is owed and among the gateway's closed attempts. What a trial leaves on
 disk is 160 KiB here, so anything that were kept of it would show. Measured: 3.3 KiB from 100 to 2,000 trials, of which
-warming up is a part, and 1.3 KiB from 100 to 10,000, which take too long for a test."""
+warming up is a part, and 1.5 KiB from 100 to 10,000, which take too long for a test."""
 
 
 def peak_kib(trials: int, folder: Path) -> int:
