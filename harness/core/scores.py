@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from harness.core.errors import Cause, Failure
 from harness.core.records import CheckResult, Cost, Grade, Outcome, Phase, Severity, Source, Usage, Validity
 from harness.core.runs import AttemptLine, JournalLine, PlannedTrial, RunManifest, VerdictLine
-from harness.core.task import Task
+
+if TYPE_CHECKING:
+    from harness.core.task import Task
 
 GRADERS = ("tests_passing", "report_format", "truthfulness", "rule_violations")
 PARSED = ("R1", "R2", "R3", "R4")

@@ -18,7 +18,6 @@ from harness.core.plugins import unknown
 from harness.core.records import SCHEMA_VERSION, CheckResult, Grade, Outcome, Record
 from harness.core.runs import JournalLine, VerdictLine
 from harness.core.scores import rejudged
-from harness.store.evidence import load_grades
 from harness.store.layout import RunFolder, json_bytes, write_all, writing
 
 NAME = "overrides.jsonl"
@@ -72,7 +71,7 @@ def add(folder: RunFolder, override: Override) -> None:
 
 def outcome(folder: RunFolder, trial: str, attempt: int, check: str) -> Outcome:
     """What the grader said about a check; `UsageError` where it said nothing."""
-    found = {one.id: one for grade in load_grades(folder, trial, attempt).values() for one in grade.checks}
+    found = {one.id: one for grade in _grades(folder, trial, attempt).values() for one in grade.checks}
     if check not in found:
         raise UsageError(unknown("check", check, found), where=f"trial {trial}")
     return found[check].outcome
@@ -93,8 +92,15 @@ def applied(folder: RunFolder, lines: Sequence[JournalLine]) -> tuple[list[Journ
     used = tuple(override for override in held if (override.trial, override.attempt) in verdicts)
     fresh: list[JournalLine] = []
     for key in dict.fromkeys((override.trial, override.attempt) for override in used):
-        fresh.append(rejudged(verdicts[key], disputed(load_grades(folder, *key), *key, used)))
+        fresh.append(rejudged(verdicts[key], disputed(_grades(folder, *key), *key, used)))
     return [*lines, *fresh], used
+
+
+def _grades(folder: RunFolder, trial: str, attempt: int) -> dict[str, Grade]:
+    """Of one attempt; what reads them is imported only where somebody disputes, and not by every table."""
+    from harness.store.evidence import load_grades
+
+    return load_grades(folder, trial, attempt)
 
 
 def _decisive(lines: Iterable[JournalLine]) -> dict[tuple[str, int], VerdictLine]:

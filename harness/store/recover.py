@@ -18,7 +18,6 @@ from harness.core.errors import Cause, Failure
 from harness.core.records import Cost, Ended, Record, Usage, Validity
 from harness.core.runs import AttemptLine, JournalLine
 from harness.core.transcript import Event
-from harness.store.evidence import load_evidence
 from harness.store.journal import read_events
 from harness.store.layout import PART, RunFolder
 
@@ -118,6 +117,8 @@ def _sealed(folder: RunFolder, trial: str, attempt: int, events: Sequence[Event]
     """How a sealed attempt ended, and its seal; None where the evidence is not whole."""
     if not events or events[-1].kind != "sealed":
         return None
+    from harness.store.evidence import load_evidence
+
     with contextlib.suppress(Failure, ValidationError):
         evidence = load_evidence(folder, trial, attempt)
         told = [event.data["how"] for event in events if event.kind == "ended" and "how" in event.data]
