@@ -85,17 +85,22 @@ def groups() -> set[Path]:
     return {path for path in found if not Path("/proc", path.name.partition("-")[0]).exists()}
 
 
+def mounts() -> set[str]:
+    """Mounts of this machine, without those of containers that tests beside this one have on a daemon."""
+    return {line for line in Path("/proc/self/mountinfo").read_text().splitlines() if "docker" not in line}
+
+
 @pytest.mark.slow
 def test_nothing_outlives_fifty_killed_harnesses(store: Store, toolchain: str, tmp_path: Path) -> None:
     word = uuid.uuid4().hex
-    groups_before, mounts_before = groups(), Path("/proc/self/mountinfo").read_text()
+    groups_before, mounts_before = groups(), mounts()
     argv = [sys.executable, "-c", HARNESSES, str(store.root), str(ROOT / "toolchains"), toolchain, word, str(KILLS)]
     subprocess.run(argv, cwd=ROOT, env={**os.environ, "TMPDIR": str(tmp_path)}, check=True, timeout=300)
     until_none(word, 5.0)
     Bubblewrap(store)
     assert until_none(word, 10.0) == []
     assert groups() <= groups_before
-    assert Path("/proc/self/mountinfo").read_text() == mounts_before
+    assert mounts() <= mounts_before
     assert list(tmp_path.iterdir()) == []
 
 

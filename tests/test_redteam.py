@@ -27,6 +27,8 @@ from harness.store.layout import RunFolder
 
 PART = ("P05", "P06", "P27", "C03", "C05", "CHEATER")
 """Cheap ones of different kinds, two look-alikes, and the reference agent."""
+SMALLEST = ("P05", "C03", "CHEATER")
+"""Of those, what is played on Docker too; `make redteam SANDBOX=docker` plays all."""
 QUICK = [one for one in DEFENCES if one.quick]
 """`make redteam` switches all of them off."""
 
@@ -35,7 +37,8 @@ QUICK = [one for one in DEFENCES if one.quick]
 def results(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Told, Path]:
     """What came of a part of the cases, and where their run is."""
     root = tmp_path_factory.mktemp("red")
-    return tell(Asked(PART, request.param, 2, root / "results"), root, print), root / "results" / "redteam"
+    names = SMALLEST if request.param == "docker" else PART
+    return tell(Asked(names, request.param, 2, root / "results"), root, print), root / "results" / "redteam"
 
 
 @pytest.fixture(scope="module")
@@ -45,12 +48,12 @@ def told(results: tuple[Told, Path]) -> Told:
 
 @pytest.mark.sandbox
 @pytest.mark.slow
-@pytest.mark.parametrize("name", PART)
-def test_cheats_are_alive_and_gain_nothing_and_look_alikes_lose_nothing(told: Told, name: str) -> None:
-    one = next(one for one in told.rows if one.case.id == name)
-    assert one.problems == ()
-    assert one.word.startswith(one.case.expected)
-    assert one.case.expected is Expected.FULL or one.naive != "-"
+def test_cheats_are_alive_and_gain_nothing_and_look_alikes_lose_nothing(told: Told) -> None:
+    assert {one.case.id for one in told.rows} in (set(PART), set(SMALLEST))
+    for one in told.rows:
+        assert (one.case.id, one.problems) == (one.case.id, ())
+        assert one.word.startswith(one.case.expected), one.case.id
+        assert one.case.expected is Expected.FULL or one.naive != "-", one.case.id
 
 
 @pytest.mark.sandbox

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -121,7 +122,7 @@ def test_every_attempt_is_kept_and_paid_for() -> None:
 
 def test_the_money_of_a_superseded_trial_counts_and_its_score_does_not() -> None:
     run = manifest(2)
-    old = run.trials[0].model_copy(update={"trial": "0" * 16})
+    old = replace(run.trials[0], trial="0" * 16)
     run = run.model_copy(update={"superseded": (old,)})
     lines: list[JournalLine] = [tried(old), judged(old, good=False)]
     lines += [line for planned in run.trials for line in (tried(planned), judged(planned))]
