@@ -61,6 +61,8 @@ def test_a_run_is_told_as_it_goes() -> None:
     text = out.getvalue()
     assert "3/3 trials done, 2 valid, $5.00 or more, waited 42 s for rate limits, 0 s left" in text
     assert "attempt 1 invalid:sandbox: as told" in text
+    with progress.following(MANIFEST, 2):
+        assert progress.status().startswith("0/2 trials done, 0 valid, $0.00"), "another task is checked"
 
 
 @pytest.mark.parametrize("trials", [1, 2])

@@ -67,7 +67,7 @@ class Progress:
         if spent is not None:
             self._spent = spent
         self._arms = {trial.trial: intern(f"{trial.arm} on {trial.task}") for trial in manifest.trials}
-        self._total = total
+        self._total, self._valid = total, {}
         self._waited = waited
         self._began = self._told = time.monotonic()
         with self._ticking(), self._shown():
