@@ -27,7 +27,7 @@ from harness.store.layout import RunFolder
 
 PART = ("P05", "P06", "P27", "C03", "C05", "CHEATER")
 """Cheap ones of different kinds, two look-alikes, and the reference agent."""
-SMALLEST = ("P05", "C03", "CHEATER")
+SMALLEST = ("P05", "P06", "C05", "CHEATER")
 """Of those, what is played on Docker too; `make redteam SANDBOX=docker` plays all."""
 QUICK = [one for one in DEFENCES if one.quick]
 """`make redteam` switches all of them off."""
