@@ -7,15 +7,12 @@ invalid trial had kept nothing or everything; a task of which no trial could be 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import fsum
 
 from pydantic import JsonValue
 
-from harness.core.errors import UsageError
-from harness.core.plugins import unknown
 from harness.core.scores import TrialResult, rulebooks
 from harness.report.stats import Interval
 from harness.report.tables import (
@@ -27,8 +24,9 @@ from harness.report.tables import (
     csv_of,
     headline,
     if_lost,
+    in_form,
 )
-from harness.report.text import code_span, one_line
+from harness.report.text import one_line
 
 COLUMNS = (
     *("task", "clause", "arm", "share", "bounds_low", "bounds_high"),
@@ -97,15 +95,7 @@ def matrix(table: Table) -> tuple[Row, ...]:
 
 def render(table: Table, form: str) -> str:
     """The matrix as `grid`, `markdown`, `csv` or `json`; `UsageError` for another form."""
-    forms: Mapping[str, Callable[[Table], str]] = {
-        "grid": lambda table: _page(table, "grid", one_line),
-        "markdown": lambda table: _page(table, "github", code_span),
-        "csv": _csv,
-        "json": lambda table: json.dumps(as_json(table), indent=2, ensure_ascii=False),
-    }
-    if form not in forms:
-        raise UsageError(unknown("format", form, forms))
-    return forms[form](table)
+    return in_form(table, form, _page, _csv, as_json)
 
 
 def as_json(table: Table) -> dict[str, JsonValue]:

@@ -29,6 +29,9 @@ from harness.store.overrides import Override
 
 Floors = Mapping[str, Mapping[str, float]]
 """Task -> clause -> share of its checks that doing nothing passes."""
+Data = dict[str, JsonValue]
+Page = Callable[["Table", str, Callable[[str], str]], str]
+"""Table, style, what makes a line harmless -> the page for people."""
 
 LEAST_COVERAGE_PERCENT = 95
 INVALID_RUN = 3
@@ -157,11 +160,16 @@ def exit_code(table: Table) -> int:
 
 def render(table: Table, form: str) -> str:
     """The table as `grid`, `markdown`, `csv` or `json`, without a newline at its end; `UsageError` for another form."""
+    return in_form(table, form, _page, _csv, as_json)
+
+
+def in_form(table: Table, form: str, page: Page, sheet: Callable[[Table], str], data: Callable[[Table], Data]) -> str:
+    """A view of the table in one of the four forms; `UsageError` for another one."""
     forms: Mapping[str, Callable[[Table], str]] = {
-        "grid": lambda table: _page(table, "grid", one_line),
-        "markdown": lambda table: _page(table, "github", code_span),
-        "csv": _csv,
-        "json": lambda table: json.dumps(as_json(table), indent=2, ensure_ascii=False),
+        "grid": lambda table: page(table, "grid", one_line),
+        "markdown": lambda table: page(table, "github", code_span),
+        "csv": sheet,
+        "json": lambda table: json.dumps(data(table), indent=2, ensure_ascii=False),
     }
     if form not in forms:
         raise UsageError(unknown("format", form, forms))
