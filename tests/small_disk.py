@@ -16,8 +16,10 @@ def small_disk(folder: Path, size: str = "400k") -> Iterator[Path]:
     """A small disk on `folder`, which is made; skips where this user may not mount."""
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
-    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+    if os.geteuid() != 0:
         pytest.skip("only root may mount a small disk")
+    if subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+        pytest.skip("root may not mount here, as in a container")
     try:
         yield folder
     finally:
