@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from harness.core.errors import Failure, UsageError
-from harness.sandboxes import bubblewrap, images, kinds, limits
+from harness.sandboxes import bubblewrap, doors, images, kinds, limits
 from harness.sandboxes import engine as engines
 from harness.sandboxes.bubblewrap import MENDS, Bubblewrap
 from harness.sandboxes.docker import Docker
@@ -307,6 +307,7 @@ def clean(machine: Machine) -> list[str]:
     for path in _unfinished(machine.store.root):
         shutil.rmtree(path, ignore_errors=True)
     bubblewrap.sweep()
+    doors.sweep()
     Groups(machine.groups).sweep()
     with _daemon(machine) as client:
         if client is not None:
@@ -320,6 +321,7 @@ def _left(machine: Machine) -> list[str]:
     """In words: folders, processes and control groups of bubblewrap's, containers."""
     found = [f"folder {path}" for path in _unfinished(machine.store.root)]
     found += [f"process {pid} of bubblewrap" for pid in bubblewrap.left()]
+    found += [f"folder {path}" for path in doors.left()]
     found += [f"control group {path}" for path in limits.left(machine.groups)]
     with _daemon(machine) as client:
         if client is not None:

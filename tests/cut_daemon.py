@@ -18,22 +18,20 @@ FULL += b"Content-Length: %d\r\n\r\n%s" % (len(SAID), SAID)
 CREATE = "/containers/create"
 
 
-class Way(socketserver.ThreadingUnixStreamServer):
-    """Passes connections on to the daemon of DOCKER_HOST."""
+class _Way(socketserver.ThreadingMixIn):
+    """What both ways to the daemon of DOCKER_HOST have."""
 
     daemon_threads = True
     request_queue_size = 64
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self) -> None:
         self.target = os.environ["DOCKER_HOST"].removeprefix("unix://")
-        self.address = f"unix://{path}"
         self.sockets: list[socket.socket] = []
         self.asked: list[str] = []
         """First line of the first request of each connection."""
         self.room: int | None = None
         """How many more containers the daemon's disk has room for; None: for all."""
         self._lock = threading.Lock()
-        super().__init__(str(path), _Pass)
 
     def has_room(self, line: str) -> bool:
         """Whether there is room for what a request asks for."""
@@ -42,6 +40,15 @@ class Way(socketserver.ThreadingUnixStreamServer):
                 return True
             self.room -= 1
             return self.room >= 0
+
+
+class Way(_Way, socketserver.UnixStreamServer):
+    """Passes connections on to the daemon of DOCKER_HOST."""
+
+    def __init__(self, path: Path) -> None:
+        self.address = f"unix://{path}"
+        _Way.__init__(self)
+        socketserver.UnixStreamServer.__init__(self, str(path), _Pass)
 
     def cut(self) -> None:
         """Nobody listens any more, and who is connected is cut off."""
@@ -53,8 +60,17 @@ class Way(socketserver.ThreadingUnixStreamServer):
                 one.shutdown(socket.SHUT_RDWR)
 
 
+class FarWay(_Way, socketserver.TCPServer):
+    """The same from a port, as to a daemon on another machine."""
+
+    def __init__(self) -> None:
+        _Way.__init__(self)
+        socketserver.TCPServer.__init__(self, ("127.0.0.1", 0), _Pass)
+        self.address = f"tcp://127.0.0.1:{self.server_address[1]}"
+
+
 class _Pass(socketserver.BaseRequestHandler):
-    server: Way
+    server: Way | FarWay
 
     def handle(self) -> None:
         line = self.request.recv(4096, socket.MSG_PEEK).partition(b"\r\n")[0].decode("latin-1")
@@ -78,6 +94,19 @@ class _Pass(socketserver.BaseRequestHandler):
                 target.sendall(data)
         with contextlib.suppress(OSError):
             target.shutdown(socket.SHUT_WR)
+
+
+@contextlib.contextmanager
+def far_daemon() -> Iterator[str]:
+    """Address of the daemon of DOCKER_HOST as if it were on another machine."""
+    with FarWay() as way:
+        serving = threading.Thread(target=way.serve_forever, args=(0.05,))
+        serving.start()
+        try:
+            yield way.address
+        finally:
+            way.shutdown()
+            serving.join()
 
 
 @contextlib.contextmanager

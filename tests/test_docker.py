@@ -11,6 +11,7 @@ import http.server
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -26,10 +27,12 @@ from cut_daemon import way_to_daemon
 
 from harness.core.deadline import Deadline
 from harness.core.errors import Cause, Failure, UsageError
-from harness.core.ports import SandboxSpec
-from harness.sandboxes import engine, kinds, seccomp
+from harness.core.ports import Address, SandboxSpec
+from harness.sandboxes import doors, engine, kinds, seccomp
 from harness.sandboxes.bubblewrap import _writable as writable
 from harness.sandboxes.docker import INODES, Docker
+from harness.sandboxes.doors import INSIDE, NAME, Door
+from harness.sandboxes.doors import OWNER as OWNER_FILE
 from harness.sandboxes.engine import LEASE, OWNER, Engine, held, reap
 from harness.sandboxes.images import PATCH_BOUND, PATCH_MARKER, Images
 from harness.sandboxes.lab import SandboxLab
@@ -152,7 +155,8 @@ class TestContainer:
             "core": 0,
         }
         assert host["LogConfig"]["Type"] == "none"
-        assert (host["Binds"], told["Mounts"], host["Devices"]) == (None, [], None)
+        assert (host["Binds"], host["Devices"]) == (None, None)
+        assert [(mount["Destination"], mount["RW"]) for mount in told["Mounts"]] == [(INSIDE, False)] * daemon.local
         assert f"nr_inodes={INODES}" in host["Tmpfs"]["/workspace"]
         assert "size=50000000" in host["Tmpfs"]["/workspace"]
         assert (config["User"], config["Tty"], config["NetworkDisabled"]) == ("10001:10001", False, True)
@@ -375,6 +379,112 @@ class TestReaper:
             finally:
                 for name in ("live", "abroad", "foreign"):
                     client.remove_container(made[name], force=True)
+
+
+# --- the door of a container --------------------------------------------------------------------------------------
+
+CALL = """
+import socket
+from contextlib import closing
+with closing(socket.create_connection(("127.0.0.1", 7000), 5.0)) as s: s.sendall(b"hello"); print(s.recv(99))
+"""
+ANSWER = """
+import socket
+with socket.create_server(("127.0.0.1", 7001)) as s:
+    print("ready", flush=True); c = s.accept()[0]; c.sendall(c.recv(99))
+"""
+
+
+def heard(provider: Docker, toolchain: str) -> tuple[str, list[bool]]:
+    """(what a client hears from a server in another container, whether each of the two handed over)."""
+    with opened(provider, toolchain) as server:
+        relays = {7000: lambda: (server, Address(port=7001))}
+        with opened(provider, toolchain, relays=relays) as client:
+            assert server.start(["python", "-I", "-c", ANSWER]).read_line(Deadline(10.0)) == b"ready"
+            return answer(client, CALL), [server.hands_over, client.hands_over]
+
+
+class Nowhere(Door):
+    """A door as in another machine's file system: nothing is behind it."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        (self.folder / NAME).unlink()
+
+
+class Unbound(Door):
+    """A door that the daemon cannot even find, which refuses to bind it."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        shutil.rmtree(self.folder)
+
+
+@at_a_socket
+class TestDoor:
+    pytestmark = with_daemon
+
+    def test_it_opens_once_and_leaves_an_empty_place(self, provider: Docker, toolchain: str) -> None:
+        assert provider._doors is not None
+        root = provider._doors._root
+        with opened(provider, toolchain) as box:
+            assert box.hands_over
+            assert [path.name for path in root.iterdir()] == [OWNER_FILE]
+            seen = shell(box, f"ls -A {INSIDE}; touch {INSIDE}/x 2>&1; rmdir {INSIDE} 2>&1; grep {INSIDE} /proc/mounts")
+            code = f"""
+import socket
+try: socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET).connect("{INSIDE}/{NAME}")
+except OSError as error: print(type(error).__name__)
+"""
+            assert answer(box, code) == "FileNotFoundError"
+        refused, kept, mount = seen.stdout.decode().splitlines()
+        assert "cannot touch" in refused
+        assert "cannot remove" in kept or "failed to remove" in kept
+        assert "ro" in mount.split()[3].split(",")
+        provider._doors.close()
+        assert not root.exists()
+
+    def test_containers_of_one_daemon_here_hand_over(self, provider: Docker, toolchain: str) -> None:
+        assert heard(provider, toolchain) == ("b'hello'", [True, True])
+
+    @pytest.mark.parametrize("door", [Nowhere, Unbound])
+    def test_a_door_that_leads_nowhere_is_done_without(
+        self, provider: Docker, toolchain: str, door: type[Door], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(doors, "Door", door)
+        assert heard(provider, toolchain) == ("b'hello'", [False, False])
+        assert provider._doors is None
+
+    def test_once_they_hand_over_one_that_does_not_is_no_sandbox(
+        self, provider: Docker, toolchain: str, daemon: Engine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with opened(provider, toolchain) as box:
+            assert box.hands_over
+        before = {item["Id"] for item in mine(daemon)}
+        monkeypatch.setattr(doors, "Door", Nowhere)
+        with pytest.raises(Failure, match="did not come through its door") as failed, opened(provider, toolchain):
+            pass
+        assert failed.value.cause is Cause.SANDBOX
+        assert until(lambda: {item["Id"] for item in mine(daemon)} <= before)
+
+    def test_where_no_door_can_be_made_the_attempt_fails(
+        self, provider: Docker, toolchain: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with opened(provider, toolchain):
+            pass
+        assert provider._doors is not None
+        monkeypatch.setattr(provider._doors, "_root", Path("/nonexistent"))
+        with pytest.raises(Failure, match="make a door for a container: No such file") as failed:
+            provider.open(SandboxSpec(role="judge", toolchain=toolchain), Deadline(60.0))
+        assert failed.value.cause is Cause.SANDBOX
+
+    def test_without_shared_memory_connections_are_relayed(
+        self, store: Store, toolchain: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(doors, "ROOT", Path("/nonexistent"))
+        provider = kinds.make("docker", store, ROOT / "toolchains", os.environ, print)
+        assert isinstance(provider, Docker)
+        assert heard(provider, toolchain) == ("b'hello'", [False, False])
 
 
 # --- how it fails -------------------------------------------------------------------------------------------------

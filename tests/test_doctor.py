@@ -22,7 +22,7 @@ from conftest import KINDS, ROOT
 
 from harness import doctor
 from harness.doctor import Finding, Machine
-from harness.sandboxes import bubblewrap, engine, images, kinds
+from harness.sandboxes import bubblewrap, doors, engine, images, kinds
 from harness.sandboxes.leases import lease, started
 from harness.sandboxes.limits import PARENT
 from harness.sandboxes.toolchain import Store
@@ -169,6 +169,20 @@ def test_what_a_broken_off_build_left_is_found_and_removed(machine: Machine) -> 
     assert f"folder {old}" in doctor.clean(machine)
     assert (old.exists(), young.exists()) == (False, True)
     assert f"folder {old}" not in told(doctor.leftovers(machine))
+
+
+def test_doors_of_a_dead_harness_are_found_and_removed(
+    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doors, "ROOT", tmp_path)
+    gone, own = tmp_path / f"{doors.PREFIX}gone", tmp_path / f"{doors.PREFIX}own"
+    for folder, whose in ((gone, lease().rsplit("/", 1)[0] + "/1"), (own, lease())):
+        folder.mkdir()
+        (folder / doors.OWNER).write_text(whose)
+    assert f"folder {gone}" in told(doctor.leftovers(machine))
+    assert f"folder {own}" not in doctor.removable(machine)
+    assert f"folder {gone}" in doctor.clean(machine)
+    assert (gone.exists(), own.exists()) == (False, True)
 
 
 def told(finding: Finding) -> list[str]:

@@ -33,7 +33,7 @@ class Played:
         self.stdin: IO[bytes] = os.fdopen(inner[1], "wb")
         self.stdout: IO[bytes] = os.fdopen(outer[0], "rb")
         self._reads, self._writes = os.fdopen(inner[0], "rb"), os.fdopen(outer[1], "wb", buffering=0)
-        self.hands: socket.socket | None = None
+        self.way: socket.socket | None = None
         self._lock = threading.Lock()
         self.kills = 0
         self.limit: str | None = None
@@ -58,6 +58,9 @@ class Played:
         kind, ident, payload = self.receive()
         assert kind == REQUEST
         return ident, json.loads(payload)
+
+    def hands(self) -> socket.socket | None:
+        return self.way
 
     def die(self) -> None:
         with self._lock:
@@ -347,7 +350,7 @@ class Handing(Played):
 
     def __init__(self) -> None:
         super().__init__()
-        self.hands, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.way, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._theirs.settimeout(5.0)
 
     def hand_over(self, port: int) -> socket.socket:

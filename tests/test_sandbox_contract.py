@@ -24,17 +24,21 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 from conftest import INSIDE_UID, KINDS, OWN_PROCESSES, ROOT, Open, answer, on_host, python, shell
+from cut_daemon import far_daemon
 
 from harness.core.deadline import Deadline
 from harness.core.errors import Cause, Failure, LimitReached, UsageError
 from harness.core.ports import Address, Sandbox, SandboxProvider, SandboxSpec
+from harness.sandboxes import kinds
 from harness.sandboxes.bubblewrap import Bubblewrap
 from harness.sandboxes.lab import SandboxLab
 from harness.sandboxes.limits import Groups
+from harness.sandboxes.link import RunnerSandbox
 from harness.sandboxes.probes import prove
 from harness.sandboxes.toolchain import Store
 
@@ -935,18 +939,36 @@ server.serve_forever()
 
 
 class Framed(Bubblewrap):
-    """Relays connections as docker does, whose sandboxes may be on another machine."""
+    """Relays connections as between sandboxes of which one may be on another machine."""
 
     hands_over = False
 
 
-@pytest.fixture(scope="module", params=[*sorted(KINDS), "framed"])
+@contextmanager
+def relayed(kind: str, store: Store) -> Iterator[SandboxProvider]:
+    """A kind of sandbox whose connections pass the harness: for containers, by a daemon elsewhere."""
+    if kind == "bubblewrap":
+        yield Framed(store)
+        return
+    with far_daemon() as address:
+        environ = {**os.environ, "DOCKER_HOST": address}
+        yield kinds.make("docker", store, ROOT / "toolchains", environ, print)
+
+
+@pytest.fixture(scope="module", params=[f"{kind}{how}" for kind in sorted(KINDS) for how in ("", ", relayed")])
 def pair(
     labs: Callable[[str], SandboxLab], toolchain: str, store: Store, request: pytest.FixtureRequest
 ) -> Iterator[tuple[Sandbox, Sandbox]]:
     """(client, server): an echo server behind port 7000 of the client, nothing behind 7001, a unix socket at 7002."""
-    framed = request.param == "framed"
-    lab = SandboxLab(Framed(store), labs("bubblewrap").made) if framed else labs(request.param)
+    kind, _, how = request.param.partition(", ")
+    with ExitStack() as stack:
+        lab = labs(kind)
+        if how:
+            lab = SandboxLab(stack.enter_context(relayed(kind, store)), lab.made)
+        yield from echoing(lab, toolchain, handed=not how)
+
+
+def echoing(lab: SandboxLab, toolchain: str, *, handed: bool) -> Iterator[tuple[Sandbox, Sandbox]]:
     with lab.sandbox(SandboxSpec(role="judge", toolchain=toolchain)) as server:
         relays = {
             7000: lambda: (server, Address(port=7000)),
@@ -955,6 +977,8 @@ def pair(
             7003: lambda: 1 / 0,
         }
         with lab.sandbox(SandboxSpec(role="judge", toolchain=toolchain, relays=relays)) as client:  # type: ignore[arg-type]
+            assert isinstance(client, RunnerSandbox)
+            assert client.hands_over is handed
             assert server.start(["python", "-I", "-c", ECHO]).read_line(Deadline(10.0)) == b"ready"
             yield client, server
 

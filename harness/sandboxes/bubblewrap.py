@@ -357,7 +357,7 @@ class _Body:
         assert process.stdout is not None
         self.stdin = process.stdin
         self.stdout = process.stdout
-        self.hands = hands
+        self._hands = hands
         self._process = process
         self._pid = pid
         self._handle = _opened(pid)
@@ -369,6 +369,10 @@ class _Body:
         self._killed = False
         self._last_words = ""
         self._over_limit: str | None = None
+
+    def hands(self) -> socket.socket | None:
+        """The host's end of the pair that process 1 was started with."""
+        return self._hands
 
     def enter_group(self) -> None:
         """Put process 1, which still has to start its interpreter, under its group's limits; or do without."""

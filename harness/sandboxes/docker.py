@@ -1,6 +1,7 @@
 """Sandboxes from containers, on a daemon here or elsewhere: the same runner as process 1, over the attached stdio.
 
-Nothing is bound, mounted or copied from a host path, so a remote daemon serves as well as a local one. The container
+Nothing is read from or written to a host path, so a remote daemon serves as well as a local one; one on this machine
+gets a one-time door besides (`doors.py`), so that connections are handed over instead of relayed. The container
 hangs on its harness twice: the daemon closes the runner's input when the attached connection goes, which ends process 1
 and all the rest, and a lease in its labels lets the next start remove what is left. A container is killed at once and
 removed in the background: the removal takes ten times as long as the kill, and nobody waits for it.
@@ -25,13 +26,15 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import IO, Any, cast
 
 from docker.errors import APIError, ImageNotFound
-from docker.types import HostConfig, LogConfig, Ulimit
+from docker.types import HostConfig, LogConfig, Mount, Ulimit
 
 from harness.core.deadline import Deadline
 from harness.core.errors import Cause, Failure
 from harness.core.ports import SandboxSpec
+from harness.sandboxes import doors
 from harness.sandboxes.bubblewrap import BASE_ENV, RUNNER, SHARED
 from harness.sandboxes.bubblewrap import _writable as writable
+from harness.sandboxes.doors import INSIDE, NAME, Door, Doors
 from harness.sandboxes.engine import CALL_S, LEASE, OWNER, Engine, Troubles, explained, reap
 from harness.sandboxes.images import PYTHON, UID, Images
 from harness.sandboxes.leases import lease
@@ -58,6 +61,8 @@ class Docker:
     """Makes containers as sandboxes."""
 
     kind = "docker"
+    hands_over = True
+    """Connections between its containers are handed over whole where the daemon turns out to be on this machine."""
 
     def __init__(self, engine: Engine, images: Images, run: str = "", runtime: str = "", *, cpus: float = CPUS) -> None:
         self._engine = engine
@@ -69,12 +74,48 @@ class Docker:
         self._janitor = ThreadPoolExecutor(1, thread_name_prefix="docker-janitor")
         self._janitor.submit(self._reap).result()
         atexit.register(self._reap, self._lease)
+        self._doors: Doors | None = None
+        self._proven = False
+        self._first = threading.Lock()
+        if self.hands_over and engine.local:
+            doors.sweep()
+            with contextlib.suppress(OSError):
+                self._doors = Doors()
+                atexit.register(self._doors.close)
 
     def open(self, spec: SandboxSpec, deadline: Deadline) -> RunnerSandbox:
-        """A fresh container; `Failure(SANDBOX)` with the daemon's own words when it cannot be had."""
+        """A fresh container; `Failure(SANDBOX)` with the daemon's own words when it cannot be had.
+
+        The first one tells whether doors lead from there to here: all of them hand over, or none.
+        """
+        with self._first:
+            if self._doors is not None and not self._proven:
+                return self._prove(spec, deadline)
+        return self._open(spec, deadline)
+
+    def _prove(self, spec: SandboxSpec, deadline: Deadline) -> RunnerSandbox:
+        try:
+            box = self._open(spec, deadline)
+        except Failure:
+            # Of a daemon in another file system, which finds no folder to bind; or of one that does nothing at all.
+            self._do_without_doors()
+            return self._open(spec, deadline)
+        self._proven = box.hands_over
+        if not self._proven:
+            self._do_without_doors()
+        return box
+
+    def _do_without_doors(self) -> None:
+        if self._doors is not None:
+            self._doors.close()
+            self._doors = None
+
+    def _open(self, spec: SandboxSpec, deadline: Deadline) -> RunnerSandbox:
         body = self._launch(spec, deadline)
         box = RunnerSandbox(self.kind, body, spec.relays, deadline)
         try:
+            if self._proven and not box.hands_over:
+                raise Failure(Cause.SANDBOX, "start a container: its runner did not come through its door")
             box.limits_applied = self._limits(box, spec, deadline)
         except Failure:
             box.close()
@@ -91,24 +132,32 @@ class Docker:
 
     def _launch(self, spec: SandboxSpec, deadline: Deadline) -> _Body:
         image = self._image(spec, deadline)
-        made, client = "", None
+        made, client, door = "", None, self._door()
         try:
             client = self._engine.client(min(CALL_S, deadline.remaining()))
             try:
-                made = self._create(client, image, spec)
+                made = self._create(client, image, spec, door)
             except ImageNotFound:
                 # Somebody removed it, as `harness clean` does, while this harness went on.
                 self._images.forget()
-                made = self._create(client, self._image(spec, deadline), spec)
+                made = self._create(client, self._image(spec, deadline), spec, door)
             stream = client.attach_socket(made, {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
             client.start(made)
         except Troubles as error:
+            if door is not None:
+                door.close()
             if client is not None:
                 client.close()
             if made:
                 self.remove_later(made)
             raise Failure(Cause.SANDBOX, f"start a container: {explained(error)}") from error
-        return _Body(self, self._engine, client, made, cast(Any, stream))
+        return _Body(self, self._engine, client, made, cast(Any, stream), door)
+
+    def _door(self) -> Door | None:
+        try:
+            return None if self._doors is None else self._doors.make()
+        except OSError as error:
+            raise Failure(Cause.SANDBOX, f"make a door for a container: {error.strerror}") from error
 
     def _image(self, spec: SandboxSpec, deadline: Deadline) -> str:
         """The image, whose making, where it is missing, takes nothing from the deadline."""
@@ -117,14 +166,15 @@ class Docker:
         deadline.extend(time.monotonic() - began)
         return image
 
-    def _create(self, client: Any, image: str, spec: SandboxSpec) -> str:
+    def _create(self, client: Any, image: str, spec: SandboxSpec, door: Door | None) -> str:
         name = f"box-{secrets.token_hex(8)}"
-        return str(client.create_container_from_config(self._config(image, spec, client), name)["Id"])
+        return str(client.create_container_from_config(self._config(image, spec, client, door), name)["Id"])
 
-    def _config(self, image: str, spec: SandboxSpec, client: Any) -> dict[str, Any]:
+    def _config(self, image: str, spec: SandboxSpec, client: Any, door: Door | None) -> dict[str, Any]:
         grouped = self._engine.facts.limits["pids"]
         processes = MANY if grouped else spec.processes
-        config = {"witness": spec.role == "agent", "processes": processes, "hands": None}
+        hands = None if door is None else f"{INSIDE}/{NAME}"
+        config = {"witness": spec.role == "agent", "processes": processes, "hands": hands}
         whose = {"run": self._run, "trial": spec.trial, "role": spec.role}
         labels = {LEASE: self._lease} | {f"{OWNER}.{name}": value for name, value in whose.items()}
         return cast(
@@ -141,12 +191,12 @@ class Docker:
                 working_dir="/",
                 network_disabled=True,
                 entrypoint=[],
-                host_config=self._host_config(spec),
+                host_config=self._host_config(spec, door),
             )
             | {"AttachStdin": True, "StdinOnce": True, "StopTimeout": STOP_S},
         )
 
-    def _host_config(self, spec: SandboxSpec) -> HostConfig:
+    def _host_config(self, spec: SandboxSpec, door: Door | None) -> HostConfig:
         facts = self._engine.facts
         limits: dict[str, Any] = {}
         if facts.limits["memory"]:
@@ -166,6 +216,7 @@ class Docker:
             shm_size=SHARED,
             init=False,
             tmpfs=_tmpfs(spec.disk_bytes),
+            mounts=None if door is None else [Mount(INSIDE, str(door.folder), type="bind", read_only=True)],
             ulimits=[
                 Ulimit(name="nofile", soft=FILES_OPEN, hard=FILES_OPEN),
                 Ulimit(name="fsize", soft=FILE_BYTES, hard=FILE_BYTES),
@@ -297,7 +348,9 @@ class _Output(io.RawIOBase):
 class _Body:
     """A container and the connection to its process 1."""
 
-    def __init__(self, docker: Docker, engine: Engine, client: Any, container: str, stream: Any) -> None:
+    def __init__(
+        self, docker: Docker, engine: Engine, client: Any, container: str, stream: Any, door: Door | None
+    ) -> None:
         self._docker = docker
         self._engine = engine
         self._client = client
@@ -306,11 +359,15 @@ class _Body:
         self._output = _Output(self._wire)
         self.stdin = cast(IO[bytes], _Input(self._wire))
         self.stdout = cast(IO[bytes], io.BufferedReader(self._output, 1 << 18))
-        self.hands: socket.socket | None = None
+        self._door = door
         self._lock = threading.Lock()
         self._killed = False
         self._over_limit: str | None = None
         self._trouble = ""
+
+    def hands(self) -> socket.socket | None:
+        """What came through the container's door."""
+        return None if self._door is None else self._door.passed()
 
     def kill(self) -> None:
         """Kill the container and wait until the kernel has emptied it; its removal follows."""
@@ -323,6 +380,8 @@ class _Body:
             self._wire.hang_up()
             self._wire.close()
             self._client.close()
+            if self._door is not None:
+                self._door.close()
             self._docker.remove_later(self._container)
 
     def _end(self) -> None:

@@ -57,6 +57,11 @@ class Engine:
         self.facts = self._ask()
         self._check()
 
+    @property
+    def local(self) -> bool:
+        """Whether it is reached by a socket of this machine; it may still be that of a daemon elsewhere."""
+        return self.address.startswith("unix://")
+
     def check_runtime(self, name: str) -> None:
         """`UsageError` when the engine has no runtime of this name; the empty name is its own."""
         if name and name not in self.facts.runtimes:

@@ -49,8 +49,12 @@ class Body(Protocol):
 
     stdin: IO[bytes]
     stdout: IO[bytes]
-    hands: socket.socket | None
-    """Where whole connections are handed over, one a message; None where process 1 may be on another machine."""
+
+    def hands(self) -> socket.socket | None:
+        """Where whole connections are handed over, one a message; None where process 1 may be on another machine.
+
+        Asked once, of a process 1 that is ready.
+        """
 
     def kill(self) -> None:
         """End it and everything in it, and wait until that is so; may be called again, from any thread."""
@@ -92,20 +96,26 @@ class RunnerSandbox:
         self._lost = threading.Event()
         self._closed = False
         self._over_limit: str | None = None
-        self._hands = body.hands
+        self._hands: socket.socket | None = None
         self._hands_lock = threading.Lock()
         self._hander = threading.Thread(target=self._hand_over, name=f"{kind}-hands", daemon=True)
-        if self._hands is not None and relays:
-            self._hander.start()
         self._reader = threading.Thread(target=self._read, name=f"{kind}-link", daemon=True)
         self._reader.start()
         try:
             self._expect(0, deadline, "start the runner")
+            self._hands = body.hands()
+            if self._hands is not None and relays:
+                self._hander.start()
             for port in relays:
                 self.ask(deadline, "listen", port=port)
         except Failure:
             self.close()
             raise
+
+    @property
+    def hands_over(self) -> bool:
+        """Whether connections of this sandbox are handed over; without it they are relayed."""
+        return self._hands is not None
 
     # --- commands
 

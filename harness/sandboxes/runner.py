@@ -218,7 +218,6 @@ class Runner:
         self.pids: dict[int, Command] = {}
         self.links: dict[int, Link] = {}
         self.pairs: set[Pair] = set()
-        self.hands: socket.socket | None = None
         self.handing: list[tuple[int, socket.socket]] = []
         self.dials: dict[socket.socket, tuple[str, float, Callable[[int], None]]] = {}
         """What is to be connected to which unix socket, until when, and who is told how it went."""
@@ -235,8 +234,8 @@ class Runner:
         self.witness = Witness(self.own_inodes) if config["witness"] else None
         self.next_sample = 0.0
         self.crowded = False
-        if config["hands"] is not None:
-            self.hands = socket.socket(fileno=config["hands"])
+        self.hands = way_out(config["hands"])
+        if self.hands is not None:
             self.hands.setblocking(False)
             self.hands.set_inheritable(False)
             self.selector.register(self.hands, selectors.EVENT_READ, self.use_hands)
@@ -1280,6 +1279,24 @@ def limit(name: int, most: int) -> None:
     resource.setrlimit(name, (most, most))
 
 
+def way_out(hands: int | str | None) -> socket.socket | None:
+    """Where connections are handed over: inherited, or behind a door in this file system; None where there is none.
+
+    A door that leads nowhere is one of another machine: connections are relayed then.
+    """
+    if hands is None:
+        return None
+    if isinstance(hands, int):
+        return socket.socket(fileno=hands)
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    try:
+        sock.connect(hands)
+    except OSError:
+        sock.close()
+        return None
+    return sock
+
+
 def dialling(address: dict[str, Any]) -> socket.socket:
     """A socket that can be connected to the address, which is a loopback port or a path."""
     if address["port"] is None:
@@ -1291,8 +1308,8 @@ def dialling(address: dict[str, Any]) -> socket.socket:
     return sock
 
 
-def close_others(kept: int | None) -> None:
-    """Close what whoever started this process left open, standard streams and `kept` aside."""
+def close_others(kept: int | str | None) -> None:
+    """Close what whoever started this process left open, standard streams and the descriptor `kept` aside."""
     for fd in numeric(os.listdir("/proc/self/fd")):
         if fd > 2 and fd != kept:
             with contextlib.suppress(OSError):
