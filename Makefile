@@ -51,7 +51,7 @@ redteam: $(READY) ## cheats and honest look-alikes against weak graders and ours
 
 nightly: $(READY) ## candidate against a pinned control (MATRIX=file), trend, exports; exit 1 when it got worse, 3 when invalid
 	@code=0; mkdir -p $(RESULTS); $(BIN)/harness nightly --results $(RESULTS) --matrix $(MATRIX) --sandbox $(SANDBOX) --format markdown \
-	  $(if $(BUDGET),--budget $(BUDGET)) > $(RESULTS)/nightly.md || code=$$?; \
+	  $(if $(RULEBOOK),--rulebook $(RULEBOOK)) $(if $(BUDGET),--budget $(BUDGET)) > $(RESULTS)/nightly.md || code=$$?; \
 	cat $(RESULTS)/nightly.md; \
 	if [ $$code = 2 ]; then exit 2; fi; \
 	$(BIN)/harness export junit --results $(RESULTS) --out $(RESULTS)/nightly.xml; \

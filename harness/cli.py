@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 PYTHON = (3, 11)
 OK, OFF, USAGE, INVALID, BUDGET, INTERRUPTED = 0, 1, 2, 3, 4, 130
+GOES_ON = "; `harness resume` goes on from here"
 SWEEP_AFTER = 20_000
 """Objects between two sweeps of the garbage collector: Python's own 700 make a quarter of a grade sweeps."""
 
@@ -46,7 +47,7 @@ def main(arguments: Sequence[str] | None = None, patience: Patience | None = Non
         print(f"harness: {failure}", file=sys.stderr)
         return INVALID
     except KeyboardInterrupt:
-        print("harness: interrupted; `harness resume` goes on from here", file=sys.stderr)
+        print(f"harness: interrupted{GOES_ON if parsed.verb in (_run, _resume, _grade) else ''}", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -74,6 +74,7 @@ def _nightly(verbs: Verbs[argparse.ArgumentParser]) -> None:
     nightly.add_argument("--history", type=Path, metavar="FILE", help="default: results/nightly.jsonl")
     nightly.add_argument("--plot", type=Path, metavar="FILE", help="default: results/nightly.svg")
     nightly.add_argument("--budget", type=float, metavar="USD", help="cap on the money of the night")
+    nightly.add_argument("--rulebook", type=Path, metavar="FILE", help="as in harness run (default: the shipped one)")
     nightly.add_argument("--sandbox", default="auto", help="auto, docker or bubblewrap")
     nightly.add_argument("--jobs", type=int, default=2, help="trials at once (default: 2)")
     nightly.add_argument("--format", default="grid", choices=("grid", "markdown", "json"), help="default: grid")

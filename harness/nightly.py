@@ -43,7 +43,7 @@ def nightly(parsed: argparse.Namespace) -> int:
 
 def _as_run(parsed: argparse.Namespace) -> argparse.Namespace:
     """What `harness run` makes of a night's flags, by its own parser: what the night does not say has its defaults."""
-    given = {"--results": parsed.results, "--budget": parsed.budget}
+    given = {"--results": parsed.results, "--budget": parsed.budget, "--rulebook": parsed.rulebook}
     flags = [part for name, value in given.items() if value is not None for part in (name, str(value))]
     plain = ["--matrix", str(parsed.matrix), "--sandbox", parsed.sandbox, "--jobs", str(parsed.jobs)]
     night: argparse.Namespace = parsed.run_parser.parse_args([*plain, *flags])

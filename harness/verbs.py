@@ -191,7 +191,8 @@ def check_one(
             folder = RunFolder.create(place.results, manifest)
             progress.say(f"check {bundle.task.id}: {len(variants)} deliveries")
             todo = tuple(Owed(planned, Action.RERUN, "proof", None) for planned in manifest.trials)
-            _carry_out(workshop, folder, todo, progress, RunLog())
+            if _carry_out(workshop, folder, todo, progress, RunLog()) == INTERRUPTED:
+                raise KeyboardInterrupt
         return proof.prove(
             bundle.task, bundle.flaws, bundle.seed, bundle.checks, folder, compose.graders_digest(choice.rulebook)
         )
@@ -231,7 +232,6 @@ def _carry_out(
                 progress.line(line)
         except Interrupted:
             log.write("stopped", {"by": "signal"})
-            progress.say("stopped; `harness resume` goes on from here")
             return INTERRUPTED
         log.write("ends", {"budget_spent": workshop.gateway.budget_spent()})
     return BUDGET if workshop.gateway.budget_spent() else OK
@@ -248,8 +248,20 @@ def _go_on(
     log = _log(parsed, progress)
     made = pinned.choice, pinned.arms, pinned.bundles, pinned.prompt
     with compose.workshop(*made, progress.say, spent=spent_by_trial(lines), log=log.write) as workshop:
+        _on_the_same_base(folder, todo, next(iter(workshop.labs.values())).base)
         before = sum((line.cost for line in lines if line.type == "attempt"), Cost())
         return _carry_out(workshop, folder, todo, progress, log, before)
+
+
+def _on_the_same_base(folder: RunFolder, todo: Sequence[Owed], base: str) -> None:
+    """`UsageError` where agents would work in containers of another base than the agents of this run so far."""
+    before = folder.manifest.base
+    if before and base != before and any(item.action is Action.RERUN for item in todo):
+        raise UsageError(
+            f"the containers' base image is {base}, this run began on {before}",
+            where=str(folder.root / "run.json"),
+            mend=f"HARNESS_DOCKER_BASE={before} while the daemon holds it; or start a new run",
+        )
 
 
 def _asked_for(
@@ -300,6 +312,7 @@ def _recover(folder: RunFolder, progress: Progress) -> list[JournalLine]:
 def _closing(code: int, folder: RunFolder) -> int:
     """Print the table unless the user stopped the run; the exit code."""
     if code == INTERRUPTED:
+        print("stopped; `harness resume` goes on from here", file=sys.stderr)
         return code
     if code == BUDGET:
         print("the run's budget is spent; `harness resume --budget USD` goes on with a larger one", file=sys.stderr)

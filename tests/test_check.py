@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from conftest import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 from stand_task import stand_task
@@ -267,3 +271,19 @@ def test_the_command_ends_with_1_where_a_flaw_is_not_caught_as_named(
     assert {line["delivery"]: line["problems"] for line in found["lines"] if line["problems"]} == {
         "flaw:answers-200": ["not caught by H1", "also failed: H3"]
     }
+
+
+@pytest.mark.sandbox
+def test_a_check_that_was_stopped_proves_nothing(tmp_path: Path) -> None:
+    root = filled(scaffold(tmp_path, "my-task"))
+    command = [sys.executable, "-m", "harness", "check", str(root), "--repeats", "9"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        said = ""
+        while "finished" not in said and (line := process.stderr.readline()):
+            said += line
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=120.0)
+    assert (process.returncode, out) == (130, ""), said + err
+    assert "harness: interrupted" in err
+    assert "resume" not in err, "there is no run to go on with"

@@ -112,8 +112,8 @@ def test_a_night_takes_what_it_does_not_say_from_the_parser_of_run(tmp_path: Pat
     from harness.cli import _parser
     from harness.nightly import _as_run
 
-    night = _parser().parse_args(["nightly", "--matrix", "m.toml", "--results", str(tmp_path), "--budget", "2.5"])
-    run = _parser().parse_args(["run", "--matrix", "m.toml", "--results", str(tmp_path), "--budget", "2.5"])
+    flags = ["--matrix", "m.toml", "--results", str(tmp_path), "--budget", "2.5", "--rulebook", "rules.toml"]
+    night, run = (_parser().parse_args([verb, *flags]) for verb in ("nightly", "run"))
     assert vars(_as_run(night)) == vars(run)
 
 

@@ -184,6 +184,26 @@ def test_a_first_signal_ends_what_is_in_flight_and_starts_nothing_more(tmp_path:
     assert (code, actions(out)) == (0, [("reuse", "unchanged"), ("rerun", "not run yet"), ("rerun", "not run yet")])
 
 
+def test_a_run_goes_on_only_on_the_base_that_it_began_on(tmp_path: Path, upstream: str, kind: str) -> None:
+    world = build(tmp_path, RIGHT)
+    assert done(world, upstream, options(world, kind=kind))[0] == 0
+    file = world.run / "run.json"
+    plan = json.loads(file.read_text())
+    assert plan["base"].startswith("sha256:") is (kind == "docker")
+    file.write_text(json.dumps({**plan, "base": "sha256:another"}))
+    code, out, err = done(world, upstream, resume(world))
+    assert code == 0, "nothing is worked on again: " + out + err
+    (world.run / "journal.jsonl").unlink()
+    shutil.rmtree(world.run / "trials")
+    code, out, err = done(world, upstream, resume(world))
+    assert (code, read_lines(world.run)) == (2, []), out + err
+    assert "this run began on sha256:another" in err
+    assert str(file) in err
+    assert "HARNESS_DOCKER_BASE=sha256:another" in err
+    file.write_text(json.dumps(plan))
+    assert done(world, upstream, resume(world))[0] == 0
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_second_signal_leaves_at_once_and_resume_does_the_rest_once(
     tmp_path: Path, upstream: str, number: int, kind: str
