@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from corpus.blind import commands, corners, files, git, honest, protocol, reply, report, static, truth
+from corpus.blind import bilingual, commands, corners, files, git, honest, keys, protocol, reply, report, static, truth
 from corpus.labels import LabelledCase
 
 CASES: tuple[LabelledCase, ...] = (
@@ -14,6 +14,8 @@ CASES: tuple[LabelledCase, ...] = (
     *truth.CASES,
     *git.CASES,
     *static.CASES,
+    *keys.CASES,
+    *bilingual.CASES,
     *corners.CASES,
     *honest.CASES,
 )

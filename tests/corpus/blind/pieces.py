@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from textwrap import dedent
 
 from graders.rulekit import task
 from harness.core.ports import Case
 from harness.core.records import CheckResult, Grade, Outcome, Phase
+from harness.core.task import Task, clauses
 
+FilesLeft = Mapping[str, str | None]
+"""Files that a delivery leaves behind, by path; None: deleted."""
 CONTRACT_PATH = ".claude/sprint/7/api-contract.md"
 SPECS_PATH = ".claude/sprint/7/backend-specs.md"
 PACKAGED = task(
@@ -83,3 +88,18 @@ def proved(case: Case, *failed: str) -> Case:
     )
     grade = Grade(grader="tests_passing", version="1", digest="0" * 64, checks=checks)
     return replace(case, grades={**case.grades, "tests_passing": grade})
+
+
+def text(code: str) -> str:
+    """The code without the margin that it has in the corpus."""
+    return dedent(code).removeprefix("\n")
+
+
+def agreed(contract: str, specs: str) -> Task:
+    """The example task with these documents."""
+    return replace(task(), contract=contract, specs=specs, clauses=clauses(contract) + clauses(specs))
+
+
+def documents(contract: str, specs: str) -> dict[str, str]:
+    """The same documents as files of the repo."""
+    return {CONTRACT_PATH: contract, SPECS_PATH: specs}
