@@ -16,7 +16,7 @@ from conftest import ROOT
 
 from harness.sandboxes import doors
 from harness.sandboxes.doors import NAME, OWNER, PREFIX, Doors
-from harness.sandboxes.leases import lease
+from harness.sandboxes.leases import lease, started
 
 
 @pytest.fixture(autouse=True)
@@ -87,20 +87,22 @@ made = doors.Doors(); door = made.make(); print(door.folder, flush=True); time.s
     own._socket.close()
     (place / f"{PREFIX}abroad").mkdir()
     (place / f"{PREFIX}abroad" / OWNER).write_text("another-host/b/1/1/1")
-    (place / f"{PREFIX}unnamed").mkdir()
+    for unnamed in (f"{PREFIX}{os.getpid()}-{started(os.getpid())}-x", f"{PREFIX}odd"):
+        (place / unnamed).mkdir()
+    killed = place / f"{PREFIX}{os.getpid()}-1-x"
+    killed.mkdir()
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as harness:
         assert harness.stdout is not None
         folder = Path(harness.stdout.readline().strip())
         assert folder.is_dir()
-        assert doors.left() == []
+        assert doors.left() == [killed]
         harness.send_signal(signal.SIGKILL)
         harness.wait()
-    assert doors.left() == [folder.parent]
-    os.utime(place / f"{PREFIX}unnamed", (0.0, 0.0))
-    assert doors.left() == sorted([folder.parent, place / f"{PREFIX}unnamed"])
+    assert doors.left() == sorted([folder.parent, killed])
+    before = set(place.iterdir())
     doors.sweep()
-    assert not folder.parent.exists()
-    assert {path.name for path in place.iterdir()} == {own.folder.parent.name, f"{PREFIX}abroad"}
+    assert before - set(place.iterdir()) == {folder.parent, killed}
+    assert own.folder.parent.is_dir()
     assert (own.folder.parent / OWNER).read_text() == lease()
 
 

@@ -6,7 +6,7 @@ there, and then the socket and the folder are removed: what is left inside is an
 that only this user may enter, so nobody else on this machine comes to the door.
 
 A container can read where its mounts come from, as a path in the file system that holds it. Shared memory is a file
-system of its own, so nothing is told there but a random name.
+system of its own, so nothing is told there but a number and a random name.
 """
 
 from __future__ import annotations
@@ -16,10 +16,9 @@ import os
 import shutil
 import socket
 import tempfile
-import time
 from pathlib import Path
 
-from harness.sandboxes.leases import dead, lease
+from harness.sandboxes.leases import dead, lease, started
 
 ROOT = Path("/dev/shm")  # noqa: S108 - folders of our own, by names that nobody can foretell
 PREFIX = "harness-doors-"
@@ -27,7 +26,6 @@ INSIDE = "/opt/hands"
 """Where a container finds its door."""
 NAME = "door"
 OWNER = "lease"
-UNNAMED_S = 3600.0
 
 
 class Door:
@@ -68,7 +66,8 @@ class Doors:
     """
 
     def __init__(self) -> None:
-        self._root = Path(tempfile.mkdtemp(prefix=PREFIX, dir=ROOT))
+        own = os.getpid()
+        self._root = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{own}-{started(own)}-", dir=ROOT))
         (self._root / OWNER).write_text(lease())
 
     def make(self) -> Door:
@@ -92,12 +91,12 @@ def sweep() -> None:
 
 
 def _is_left(path: Path) -> bool:
-    """One that names nobody yet may be about to; after an hour it is not."""
-    with contextlib.suppress(OSError):
-        seen = path.lstat()
-        if seen.st_uid != os.geteuid():
+    """Whoever makes a folder puts its lease in right after; one that was killed in between is told by its number."""
+    with contextlib.suppress(OSError, ValueError):
+        if path.lstat().st_uid != os.geteuid():
             return False
         with contextlib.suppress(FileNotFoundError):
             return dead((path / OWNER).read_text())
-        return seen.st_mtime < time.time() - UNNAMED_S
+        pid, start, _ = path.name.removeprefix(PREFIX).split("-", 2)
+        return started(int(pid)) != start
     return False
