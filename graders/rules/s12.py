@@ -1,9 +1,12 @@
 """S12: A key that follows the language of its reader is a key that no client can look up.
 
-Read are the JSON keys that added code takes and gives (`graders/servedkeys.py`): fields and aliases of models that a
-route leads to, and literal keys of its answers. A key is unstable where a translation or the request's language makes
-it, and not English where it is no plain ASCII word, or where it says in French what the contract says in English. A
-key that the contract or the specs name is right whatever it looks like, and so is one that the team had before.
+Read are the JSON keys that added code takes and gives (`graders/servedkeys.py`, `graders/answerkeys.py`): fields and
+aliases of models that a route leads to, literal keys of its answers, columns that it answers as they are. A key is
+unstable where a translation or the request's language makes it, where it takes the place of one that the repo served
+and the contract keeps (`graders/stablekeys.py`), and where it writes in camel case what the contract writes in snake
+case. It is not English where it is no plain ASCII word, where it says in French what the contract says in English, or
+where it has no English word and stands in an object that lacks just the contract's key. A key that the contract or
+the specs name is right whatever it looks like, and so is one that the team had before.
 """
 
 from __future__ import annotations
@@ -11,70 +14,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
-from pathlib import Path
 from typing import ClassVar
 
 from graders.addedlines import Diff, diff_of, text_of
+from graders.answerkeys import Key
+from graders.contractkeys import Words, words_of
+from graders.keyplaces import Added, displacing, miscased
 from graders.pycode import is_app
 from graders.rulekit import BASE, Example, Ruling, case, decide, not_applicable
-from graders.servedkeys import Key, Served, Shape, reached, served
+from graders.servedkeys import App, Served, served
+from graders.stablekeys import Touched, touched
+from graders.vocabulary import FRENCH, parts
 from harness.core.ports import Case
 from harness.core.records import Finding, Outcome, Severity, Source
-from harness.core.task import Task
 
-_FRENCH: Mapping[str, str] = {
-    "abonne": "subscriber",
-    "adresse": "address",
-    "annonce": "announcement",
-    "annee": "year",
-    "annule": "cancelled",
-    "auteur": "author",
-    "batiment": "building",
-    "capacite": "capacity",
-    "commentaire": "comment",
-    "compte": "account",
-    "corps": "body",
-    "courriel": "email",
-    "debut": "start starts from since",
-    "equipement": "equipment",
-    "erreur": "error",
-    "etage": "floor",
-    "etat": "state status",
-    "heure": "hour time",
-    "jeton": "token",
-    "jour": "day date",
-    "langue": "language lang",
-    "libelle": "label",
-    "lieu": "place location",
-    "modifie": "updated modified changed",
-    "mois": "month",
-    "montant": "amount",
-    "nom": "name",
-    "nombre": "count number total",
-    "numero": "number",
-    "organisateur": "organiser organizer",
-    "pays": "country",
-    "prenom": "firstname first",
-    "prix": "price",
-    "quantite": "quantity",
-    "reponse": "response answer reply",
-    "salle": "room",
-    "statut": "status",
-    "taille": "size",
-    "telephone": "phone telephone",
-    "titre": "title",
-    "utilisateur": "user",
-    "ville": "city town",
-}
-"""French words that are no English ones, without accents, with what a contract calls them."""
-_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _PLAIN = re.compile(r"[!-~]+")
-_TOKEN = re.compile(r"[^\W\d]\w*")
-_NAMED = re.compile(r"`([^`\s]+)`|\"([^\"\s]+)\"\s*:|^\s*-?\s*([A-Za-z_]\w*)\s*:", re.MULTILINE)
-_MAX_OPENAPI = 1_000_000
 _LANGUAGES = ("en", "fr")
-
 _MODELS = """from fastapi import APIRouter
 from pydantic import AliasChoices, BaseModel, Field
 
@@ -103,17 +58,23 @@ router = APIRouter()
 async def items(language: str) -> dict[str, object]:
     {body}
 """
+_LISTED = """from app.tables import Item, items
+
+from fastapi import APIRouter
+
+router = APIRouter()
+
+
+class Answer(BaseModel):
+    {fields}
+
+
+@router.get("/items")
+async def list_items(session: Session) -> {answer}:
+    {body}
+"""
+_OUT = "name: str\n    title: str\n    starts_at: str\n    "
 _CONTRACT = "- [C-01] `GET /items` answers `items`, each with `name`, `title`, `status` and `starts_at`.\n"
-
-
-@dataclass(frozen=True)
-class _Words:
-    """What contract and specs name."""
-
-    all: frozenset[str]
-    """Every word, as it stands there."""
-    parts: frozenset[str]
-    """Parts of what they name as keys, in lower case."""
 
 
 def _model(field: str, contract: str = _CONTRACT) -> Case:
@@ -122,6 +83,20 @@ def _model(field: str, contract: str = _CONTRACT) -> Case:
 
 def _route(body: str, contract: str = _CONTRACT) -> Case:
     return _on(contract, {"app/items.py": _ROUTE.format(body=body)})
+
+
+def _listed(
+    body: str = "return []",
+    fields: str = "name: str",
+    answer: str = "object",
+    more: str = "",
+    old: str = "",
+    contract: str = _CONTRACT,
+) -> Case:
+    """A module with a model and a route; `old` are the fields that the model had before."""
+    code = _LISTED.format(fields=fields, body=body, answer=answer) + more
+    base = {**BASE, "app/items.py": _LISTED.format(fields=old, body=body, answer=answer)} if old else BASE
+    return _on(contract, {"app/items.py": code}, base)
 
 
 def _on(contract: str, files: Mapping[str, str], base: Mapping[str, str] = BASE) -> Case:
@@ -133,7 +108,7 @@ def _on(contract: str, files: Mapping[str, str], base: Mapping[str, str] = BASE)
 class S12:
     """Clients find every key under the same English name."""
 
-    french: Mapping[str, str] = field(default_factory=lambda: _FRENCH)
+    french: Mapping[str, str] = field(default_factory=lambda: FRENCH)
     """French word without accents -> the English words that a contract may have for it."""
 
     demand: ClassVar[str] = "JSON keys are stable and in English."
@@ -169,6 +144,223 @@ class S12:
             _route('body = {"nom": "x"}\n    return JSONResponse(body, 404)'),
             Outcome.FAIL,
             1,
+        ),
+        Example("keys of a dictionary's arguments", _listed('return dict(nom="x", title="y")'), Outcome.FAIL, 1),
+        Example(
+            "a message of a socket",
+            _listed(more='\n\nasync def tell(socket: WebSocket) -> None:\n    await socket.send_json({"statut": 1})\n'),
+            Outcome.FAIL,
+            1,
+        ),
+        Example(
+            "an event of a stream",
+            _listed(more="\n\nasync def told():\n    yield f\"data: {json.dumps({'statut': 1})}\\n\\n\"\n"),
+            Outcome.FAIL,
+            1,
+        ),
+        Example(
+            "a message to another's socket, and a text for the log",
+            _on(
+                _CONTRACT,
+                {
+                    "app/feed.py": 'async def f(feed, log):\n    await feed.send_json({"statut": 1})\n'
+                    '    log.info(json.dumps({"nom": 1}))\n'
+                },
+            ),
+            Outcome.NOT_APPLICABLE,
+            trap=True,
+        ),
+        Example(
+            "rows as they come",
+            _listed('rows = await session.fetch("SELECT name, statut FROM items")\n    return [dict(r) for r in rows]'),
+            Outcome.FAIL,
+            1,
+        ),
+        Example(
+            "rows with English names",
+            _listed(
+                'rows = await session.fetch("SELECT name, statut AS status FROM items")\n'
+                "    return [dict(r) for r in rows]"
+            ),
+            Outcome.PASS,
+            trap=True,
+        ),
+        Example(
+            "rows behind a model",
+            _listed(
+                'rows = await session.fetch("SELECT name, statut FROM items")\n'
+                "    return [Answer(**dict(r)) for r in rows]",
+                answer="list[Answer]",
+            ),
+            Outcome.PASS,
+            opportunities=1,
+            trap=True,
+        ),
+        Example(
+            "a column's French label",
+            _listed(
+                'query = select(items.c.name, items.c.status.label("statut"))\n'
+                "    return [dict(r) for r in (await session.execute(query)).mappings()]"
+            ),
+            Outcome.FAIL,
+            1,
+        ),
+        Example(
+            "an object that the database builds",
+            _listed("return await session.scalar(\"SELECT json_build_object('name', name, 'statut', s) FROM items\")"),
+            Outcome.FAIL,
+            1,
+        ),
+        Example(
+            "a class of the database, encoded as it is",
+            _listed(
+                "return jsonable_encoder(list(await session.scalars(select(Kind))))",
+                more="\n\nclass Kind(Base):\n    statut: Mapped[str]\n",
+            ),
+            Outcome.FAIL,
+            1,
+        ),
+        Example(
+            "a class of the database that nobody answers",
+            _listed("return {}", more="\n\nclass Kind(Base):\n    statut: Mapped[str]\n"),
+            Outcome.NOT_APPLICABLE,
+            trap=True,
+        ),
+        Example(
+            "a key that is put in later",
+            _listed(
+                'found = await all_items()\n    for item in found:\n        item["nom"] = item.pop("name")\n'
+                "    return found"
+            ),
+            Outcome.FAIL,
+            1,
+        ),
+        Example(
+            "aliases from a French table",
+            _listed(
+                fields="model_config = ConfigDict(alias_generator=lambda name: NAMES.get(name, name))\n    name: str",
+                answer="Answer",
+                more='\n\nNAMES = {"name": "nom"}\n',
+            ),
+            Outcome.FAIL,
+            1,
+        ),
+        Example(
+            "camel case where the contract has none",
+            _listed(fields="model_config = ConfigDict(alias_generator=to_camel)\n    starts_at: str", answer="Answer"),
+            Outcome.FAIL,
+            1,
+        ),
+        Example(
+            "camel case as the contract has it, from a parent",
+            _listed(
+                fields="model_config = ConfigDict(alias_generator=to_camel)\n    name: str",
+                answer="Child",
+                more="\n\nclass Child(Answer):\n    starts_at: str\n",
+                contract=_CONTRACT.replace("starts_at", "startsAt"),
+            ),
+            Outcome.PASS,
+            opportunities=2,
+            trap=True,
+        ),
+        Example(
+            "both cases are taken",
+            _model('starts_at: str = Field(validation_alias=AliasChoices("starts_at", "startsAt"))'),
+            Outcome.PASS,
+            trap=True,
+        ),
+        Example(
+            "a word in no English where the contract has another",
+            _listed(fields=_OUT + "zustand: str\n    items: list[str]", answer="Answer"),
+            Outcome.FAIL,
+            1,
+        ),
+        Example(
+            "an English word where the contract has another",
+            _listed(fields=_OUT + "state: str\n    items: list[str]", answer="Answer"),
+            Outcome.PASS,
+            trap=True,
+        ),
+        Example(
+            "a word beside all that the contract has",
+            _listed(fields=_OUT + "status: str\n    items: list[str]\n    zustand: str", answer="Answer"),
+            Outcome.PASS,
+            trap=True,
+        ),
+        Example(
+            "a served key under another name",
+            _listed(fields=_OUT + "state: str", old=_OUT + "status: str", answer="Answer"),
+            Outcome.FAIL,
+            1,
+        ),
+        Example(
+            "a served key that is gone",
+            _listed(fields=_OUT, old=_OUT + "status: str", answer="Answer"),
+            Outcome.FAIL,
+            1,
+        ),
+        Example(
+            "a served key behind an alias",
+            _listed(fields=_OUT + 'status: str = Field(alias="phase")', old=_OUT + "status: str", answer="Answer"),
+            Outcome.FAIL,
+            1,
+        ),
+        Example(
+            "a served key that the contract takes back",
+            _listed(
+                fields=_OUT,
+                old=_OUT + "status: str",
+                answer="Answer",
+                contract=_CONTRACT + "- [C-02] Visitors are not told the `status`.\n",
+            ),
+            Outcome.PASS,
+            trap=True,
+        ),
+        Example(
+            "a served key that moves into an object of its own",
+            _listed(
+                fields="name: str\n    title: Title",
+                old=_OUT,
+                answer="Answer",
+                more="\n\nclass Title(BaseModel):\n    starts_at: str\n",
+            ),
+            Outcome.PASS,
+            trap=True,
+        ),
+        Example(
+            "a field of a request that is refused from now on",
+            _on(
+                _CONTRACT,
+                {
+                    "app/items.py": _MODELS.format(field="title: str")
+                    .replace("items()", "items(item: Item)")
+                    .replace("list[Item]", "None")
+                },
+                {
+                    **BASE,
+                    "app/items.py": _MODELS.format(field="title: str\n    status: str")
+                    .replace("items()", "items(item: Item)")
+                    .replace("list[Item]", "None"),
+                },
+            ),
+            Outcome.PASS,
+            trap=True,
+        ),
+        Example(
+            "the same keys from a parent",
+            _on(
+                _CONTRACT,
+                {
+                    "app/items.py": _LISTED.format(fields="starts_at: str", answer="Answer", body="return []").replace(
+                        "Answer(BaseModel)", "Answer(Named)"
+                    )
+                    + "\n\nclass Named(BaseModel):\n    name: str\n    title: str\n"
+                },
+                {**BASE, "app/items.py": _LISTED.format(fields=_OUT, answer="Answer", body="return []")},
+            ),
+            Outcome.PASS,
+            opportunities=1,
+            trap=True,
         ),
         Example("adds no key", case(files={"app/x.py": "X = 1\n"}), Outcome.NOT_APPLICABLE),
         Example(
@@ -250,49 +442,63 @@ class S12:
     )
 
     def judge(self, case: Case) -> Ruling:
-        """Decide for each model and each answer with an added key."""
+        """Decide for each model and each answer with an added key, and for each served model that was changed."""
         diff = diff_of(case)
-        own = list(_own(diff))
-        if not own:
+        added = list(_added(diff))
+        if not added and not any(is_app(path) and path.endswith(".py") for path in diff.readable):
             return not_applicable("no JSON key was added")
-        words = _words(case.task)
-        findings, shapes = [], 0
-        for path, keys in own:
-            shapes += 1
-            findings += [finding for key in keys for finding in self._off(diff, path, key, words)]
-        return decide(findings, opportunities=shapes)
+        words, app = words_of(case.task), App(_files(diff))
+        shapes = [one for one in added if not one.shape.name or one.shape.name in app.reached]
+        shapes = [Added(one.path, one.shape, keys) for one in shapes if (keys := _own(diff, app, one))]
+        changed = list(touched(diff, app, words))
+        if not shapes and not changed:
+            return not_applicable("no JSON key was added or changed")
+        findings = [finding for one in shapes for finding in self._off(diff, app, one, words)]
+        findings += [finding for one in changed for finding in _lost(diff, one)]
+        fresh = {one.name for one in changed} - {one.shape.name for one in shapes}
+        return decide(findings, opportunities=len(shapes) + len(fresh))
 
-    def _off(self, diff: Diff, path: str, key: Key, words: _Words) -> Iterator[Finding]:
+    def _off(self, diff: Diff, app: App, one: Added, words: Words) -> Iterator[Finding]:
+        displaced = displacing(app, one, words)
+        for key in one.keys:
+            wrong = self._told(key, words) or displaced.get(key.text, "") or miscased(key, app, one, words)
+            if wrong and (key.made or not _had(diff, key.text)):
+                yield diff.finding(wrong, one.path, key.line)
+
+    def _told(self, key: Key, words: Words) -> str:
+        """What is wrong with a key by itself."""
         if key.made == "translated":
-            yield diff.finding("a JSON key comes out of a translation", path, key.line)
-        elif key.made == "language":
-            if not all(f"{key.text}{language}" in words.all for language in _LANGUAGES):
-                yield diff.finding("a JSON key follows the language of the request", path, key.line)
-        elif key.text not in words.all:
-            wrong = self._wrong(key.text, words)
-            if wrong and not _had(diff, key.text):
-                yield diff.finding(wrong, path, key.line)
+            return "a JSON key comes out of a translation"
+        if key.made == "language":
+            named = all(f"{key.text}{language}" in words.all for language in _LANGUAGES)
+            return "" if named else "a JSON key follows the language of the request"
+        return "" if key.text in words.all else self._wrong(key.text, words)
 
-    def _wrong(self, key: str, words: _Words) -> str:
+    def _wrong(self, key: str, words: Words) -> str:
         if not _PLAIN.fullmatch(key):
             return f"the JSON key '{key[:60]}' is no English name" if key else ""
-        for part in (part.lower() for part in _WORDS.findall(key)):
+        for part in parts(key):
             english = set(self.french.get(part, "").split()) & words.parts
             if english and part not in words.parts:
                 return f"the JSON key '{key[:60]}' is French; the contract says '{min(english)}'"
         return ""
 
 
-def _own(diff: Diff) -> Iterator[tuple[str, list[Key]]]:
-    """The added keys of each shape that is served: (path, keys)."""
-    added: list[tuple[str, Shape, list[Key]]] = []
+def _added(diff: Diff) -> Iterator[Added]:
+    """Shapes with an added line that spells a key."""
     for path in diff.python:
         source = diff.source(path) if is_app(path) else None
         for shape in source.kept(served).shapes if source else ():
-            keys = [key for key in shape.keys if diff.is_added(path, [key.line])]
-            added += [(path, shape, keys)] if keys else []
-    models = reached(_files(diff)) if any(shape.name for _, shape, _ in added) else frozenset()
-    return ((path, keys) for path, shape, keys in added if not shape.name or shape.name in models)
+            keys = tuple(key for key in shape.keys if diff.is_added(path, [key.line]))
+            if keys:
+                yield Added(path, shape, keys)
+
+
+def _own(diff: Diff, app: App, one: Added) -> tuple[Key, ...]:
+    """The added keys as they are served."""
+    if not one.shape.name:
+        return one.keys
+    return tuple(key for key in app.spelled(one.shape) if diff.is_added(one.path, [key.line]))
 
 
 def _files(diff: Diff) -> Iterator[Served]:
@@ -308,21 +514,6 @@ def _had(diff: Diff, key: str) -> bool:
     return any(word.search(text_of(diff.base, path) or "") for path in diff.base.files() if is_app(path))
 
 
-def _words(task: Task) -> _Words:
-    return _read(task.contract, task.specs, task.root)
-
-
-@lru_cache(maxsize=16)
-def _read(contract: str, specs: str, root: Path) -> _Words:
-    text = "\n".join([contract, specs, _openapi(root)])
-    named = {name for match in _NAMED.finditer(text) for name in match.groups() if name}
-    parts = {part.lower() for name in named for token in _TOKEN.findall(name) for part in _WORDS.findall(token)}
-    return _Words(frozenset(_TOKEN.findall(text)), frozenset(parts))
-
-
-def _openapi(root: Path) -> str:
-    """The contract for machines, where the task has one."""
-    try:
-        return (root / "contract.openapi.yaml").read_text(encoding="utf-8")[:_MAX_OPENAPI]
-    except (OSError, UnicodeDecodeError):
-        return ""
+def _lost(diff: Diff, one: Touched) -> Iterator[Finding]:
+    for key in one.gone:
+        yield diff.finding(f"{one.name} served the JSON key '{key}', and the contract keeps it", one.path, one.line)
