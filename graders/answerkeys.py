@@ -149,8 +149,9 @@ def _contents(function: _Function) -> Iterator[ast.expr]:
             for part in item.values:
                 dumped = _dumped(part.value) if isinstance(part, ast.FormattedValue) else None
                 yield from [dumped] if dumped is not None else []
-        elif isinstance(item, ast.BinOp) and _is_event(item.left):
-            content = _dumped(item.right)
+        elif isinstance(item, ast.BinOp):
+            dumped = _dumped(item.right)
+            content = dumped if dumped is not None and _is_event(item.left) else None
         if content is not None:
             yield content
 
@@ -171,8 +172,8 @@ def _serves(source: Source) -> bool:
 
 def _is_event(node: ast.expr) -> bool:
     """Whether a text begins an event of a stream (`data: ...`)."""
-    if isinstance(node, ast.BinOp):
-        return _is_event(node.left)
+    while isinstance(node, ast.BinOp):
+        node = node.left
     first = node.values[0] if isinstance(node, ast.JoinedStr) and node.values else node
     text = first.value if isinstance(first, ast.Constant) else ""
     return isinstance(text, str) and bool(re.search(r"(?:\A|\n)data: ?\Z", text))

@@ -1,45 +1,46 @@
 """Texts that a delivery gives in two languages: what of them is there in French, what in English, and where.
 
-Read from locale catalogues, from seed data (JSON, YAML, TOML), and from rows that Python and SQL insert: columns per
-language (`name_en`, `name_fr`), tables by language (`{"en": ..., "fr": ...}`), rows with a language column. Only
-literals are read: a value that is computed is there and cannot be judged.
+Read from locale catalogues, from seed data (JSON, YAML, TOML, tables of commas), and from rows that Python and SQL
+write: columns per language (`name_en`, `name_fr`), tables by language (`{"en": ..., "fr": ...}`), rows with a language
+column. Only literals are read, and loops over literals: a value that is computed is there and cannot be judged.
 """
 
 from __future__ import annotations
 
 import ast
+import csv
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
 
+from graders.insql import Row, inserted, places, updated
+from graders.literals import COMPUTED, MAX_ROWS, Literals, Value
 from graders.locales import entries, group, plain
 from graders.pycode import Source, strings
 
 LANGUAGES = ("en", "fr")
-COMPUTED: Final = object()
-"""A value that only the running program knows."""
-MAX_ROWS = 5_000
-"""Most rows of one insert that are read."""
-MAX_ROW = 20_000
-"""Characters of the longest row."""
 MAX_NODES = 20_000
+MAX_ROUNDS = 2_000
+"""Most rows of one file that loops make."""
 
 _CODE = re.compile(r"(en|fr)(?:[-_][A-Za-z]{2})?")
 _COLUMN = re.compile(r"(?P<stem>\w+?)_(?P<language>en|fr)")
 _LANGUAGE_COLUMN = frozenset(
     {"language", "lang", "locale", "language_code", "lang_code", "locale_code", "language_id", "locale_id"}
 )
-_TRANSLATED = re.compile(r"(?i)transl|i18n|l10n|locali[sz]|label|wording")
+_TRANSLATED = re.compile(r"(?i:transl|i18n|l10n|locali[sz]|label|wording)|(?:_|\b)texts?\b|Texts?\b")
 """Names of tables that hold one row for each language; another's language column may be a person's choice."""
+_ENDS_TRANSLATED = re.compile(r"(?i:transl\w*|i18n|l10n|locali[sz]\w*|labels?|wordings?|texts?)\Z")
+"""Those that hold nothing but texts by language."""
 _REFERENCE = re.compile(r"(?i)(?:\w+_)?(?:id|key|code|slug|ref)")
-_INSERT = re.compile(r"(?i)\bINSERT\s+INTO\s+(?P<table>[\w.\"]{1,200})\s*\((?P<columns>[^()]{1,2000})\)\s*VALUES\b")
-_OPENING = re.compile(r"[\s,]*\(")
-_TOKEN = re.compile(r"'(?:[^']|'')*'|[(),']|[^'(),]+")
-
-Value = object
-"""A text, None for an empty column, a mapping, or `COMPUTED`."""
+_HINT = re.compile(r"_(?:en|fr)\b|\blang|\blocale|[\"'](?:en|fr)\b")
+"""What a file holds that says something by language."""
+_SHOWN = frozenset(
+    {"example", "examples", "openapi_examples", "json_schema_extra", "json", "params", "headers", "responses", "extra"}
+)
+"""Arguments that show data or send it elsewhere: no domain data of this app."""
+_DELIMITERS = {";": ";", "\t": "\t"}
 
 
 @dataclass(frozen=True)
@@ -51,18 +52,17 @@ class Said:
     """Language -> value; a language without an entry has none."""
     line: int = 0
     """Where it stands, 0 where that is not known."""
+    shape: str = ""
+    """What kind of place it is in (`label`, `{}`, a table): elsewhere, the same shape may hold the other language."""
+    alone: bool = False
+    """Whether nothing beside it shows that both languages belong here."""
+    fixes: bool = False
+    """Whether it changes a row that is there."""
 
     def text(self, language: str) -> str | None:
         """The words in this language, None where there is no text to read."""
         value = self.texts.get(language)
         return value if isinstance(value, str) else None
-
-
-@dataclass(frozen=True)
-class _Row:
-    table: str
-    columns: Mapping[str, Value]
-    line: int
 
 
 def in_catalogues(files: Mapping[str, str]) -> list[Said]:
@@ -84,37 +84,64 @@ def in_catalogues(files: Mapping[str, str]) -> list[Said]:
 def in_document(data: object) -> list[Said]:
     """Every text of a data file that stands there by language."""
     tables = [table for table in _tables(data) if isinstance(table, Mapping)]
-    rows = [_Row("", {str(name): value for name, value in table.items()}, 0) for table in tables]
-    return _by_columns(rows)
+    rows = [Row("", {str(name): _flat(value) for name, value in table.items()}, 0) for table in tables]
+    return [*_by_columns(rows), *_by_row([replace(row, table="texts") for row in rows])]
+
+
+def in_commas(text: str) -> list[Said]:
+    """Every text of a table of commas whose first line names its columns."""
+    first = text.partition("\n")[0]
+    delimiter = next((mark for mark in _DELIMITERS if mark in first), ",")
+    rows = []
+    try:
+        reader = csv.DictReader(text.splitlines()[:MAX_ROWS], delimiter=delimiter)
+        for line in reader:
+            rows.append(Row("", {name: line[name] for name in line if isinstance(name, str)}, reader.line_num))
+    except csv.Error:
+        return []
+    return [*_by_columns(rows), *_by_row([replace(row, table="texts") for row in rows])]
 
 
 def in_python(source: Source) -> list[Said]:
-    """Rows and tables that Python code spells out, and the statements in its texts."""
-    rows, said = [], []
-    for node, _ in source.of(ast.Dict):
-        if isinstance(node, ast.Dict):
-            rows.append(_Row("", _columns(node), node.lineno))
-    for call, _, _ in source.calls:
-        rows.append(_Row("", {one.arg: _value(one.value) for one in call.keywords if one.arg}, call.lineno))
+    """Rows and tables that Python code spells out, and the statements in its texts; use it with `Source.kept`."""
+    if not _HINT.search(source.text):
+        return []
+    literals = source.kept(Literals)
+    rows, said = [*_spelled(source, literals), *_assigned(source, literals)], []
     for table, listed in _lists(source):
         dicts = [item for item in listed.elts[:MAX_ROWS] if isinstance(item, ast.Dict)]
-        said += _by_row([_Row(table, _columns(item), item.lineno) for item in dicts])
+        said += _by_row([Row(table, literals.columns(item), item.lineno) for item in dicts])
+    called = [row for row in rows if row.table.rpartition(".")[2][:1].isupper()]
+    said += _by_row([*called, *_given(source, literals)])
+    written: list[Row] = []
     for node, _ in source.of(ast.Constant):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and "insert" in node.value.lower():
-            said += in_sql(node.value, node.lineno)
-    return [*_by_columns(rows), *said]
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and _writes(node.value):
+            written += [*inserted(node.value, node.lineno), *updated(node.value, node.lineno)]
+    nameless = [replace(row, table="") for row in rows]
+    found = [*_by_columns([*nameless, *_given(source, literals)]), *_by_columns(written), *_by_row(written), *said]
+    return list({(one.key, one.line, str(one.texts)): one for one in found}.values())
 
 
 def in_sql(text: str, first: int = 1) -> list[Said]:
-    """Rows of the INSERT statements with literal values; `first` is the number of the text's first line."""
-    rows = list(_inserted(text, first))
-    return [*_by_columns(rows), *_by_row(rows)]
+    """Rows of the statements with literal values; `first` is the number of the text's first line."""
+    rows = list(inserted(text, first))
+    return [*_by_columns([*rows, *updated(text, first)]), *_by_row(rows)]
+
+
+def shown(source: Source) -> frozenset[int]:
+    """Lines of data that the code shows as an example or sends elsewhere; use it with `Source.kept`."""
+    found: set[int] = set()
+    for call, _, _ in source.calls:
+        for item in call.keywords:
+            if item.arg in _SHOWN:
+                found.update(range(item.value.lineno, (item.value.end_lineno or item.value.lineno) + 1))
+    return frozenset(found)
 
 
 # --- what the rows say ---------------------------------------------------------------------------------------------
 
 
-def _by_columns(rows: Iterable[_Row]) -> list[Said]:
+def _by_columns(rows: Iterable[Row]) -> list[Said]:
     """Columns per language, and tables whose keys are languages; `key` tells texts of one shape alike."""
     said: list[Said] = []
     for row in rows:
@@ -124,12 +151,12 @@ def _by_columns(rows: Iterable[_Row]) -> list[Said]:
             if column:
                 by_stem.setdefault(column["stem"], {})[column["language"]] = value
             said += _nested(f"{row.table}.{name}", value, row.line)
-        said += [Said(f"{row.table}.{stem}", texts, row.line) for stem, texts in by_stem.items()]
+        said += [Said(f"{row.table}.{at}", texts, row.line, at, fixes=row.fixes) for at, texts in by_stem.items()]
         codes = {name: value for name, value in row.columns.items() if _CODE.fullmatch(name)}
         if codes and len(codes) == len(row.columns):
-            said += _coded(row.table, codes, row.line)
+            said += [replace(one, fixes=row.fixes) for one in _coded(row.table, codes, row.line)]
     pairs = {one.key for one in said if len(one.texts) == len(LANGUAGES)}
-    return [one for one in said if one.key in pairs]
+    return [replace(one, alone=one.key not in pairs) for one in said]
 
 
 def _nested(key: str, value: Value, line: int) -> Iterator[Said]:
@@ -149,33 +176,44 @@ def _coded(key: str, table: Mapping[str, Value], line: int) -> Iterator[Said]:
         languages.setdefault(name[:2], value)
     nested = [value for value in languages.values() if isinstance(value, Mapping)]
     if len(nested) < len(languages):
-        yield Said(f"{key}[]", languages, line)
+        yield Said(f"{key}[]", languages, line, "{}")
         return
     for name in dict.fromkeys(str(name) for inner in nested for name in inner):
         texts = {code: inner[name] for code, inner in languages.items() if isinstance(inner, Mapping) and name in inner}
-        yield Said(f"{key}[].{name}", texts, line)
+        yield Said(f"{key}[].{name}", texts, line, "{}")
 
 
-def _by_row(rows: Iterable[_Row]) -> list[Said]:
+def _by_row(rows: Iterable[Row]) -> list[Said]:
     """Rows with a language column that translate one thing, told apart by what they refer to."""
-    things: dict[tuple[str, ...], dict[str, _Row]] = {}
+    things: dict[tuple[str, ...], dict[str, Row]] = {}
+    loose: list[Said] = []
+    others: set[str] = set()
     for row in rows:
+        if not _TRANSLATED.search(row.table):
+            continue
         language = next((row.columns[name] for name in row.columns if name.lower() in _LANGUAGE_COLUMN), None)
         thing = _thing(row)
-        if not thing or not isinstance(language, str) or not _CODE.fullmatch(language):
+        if language is COMPUTED:
+            loose.append(Said(row.table, dict.fromkeys(LANGUAGES, COMPUTED), row.line, "rows", alone=True))
+        if not isinstance(language, str) or not _CODE.fullmatch(language):
+            continue
+        if not thing:
+            referred = any(value is COMPUTED and _REFERENCE.fullmatch(name) for name, value in row.columns.items())
+            if referred and _ENDS_TRANSLATED.search(row.table):
+                loose += [replace(said, alone=True) for said in _translated((row.table,), {language[:2]: row})]
             continue
         if language[:2] in things.setdefault(thing, {}):
             # Two rows of one thing in one language: whatever they are, they are no translations.
-            return []
+            others.add(row.table)
         things[thing][language[:2]] = row
-    if not any(len(found) == len(LANGUAGES) for found in things.values()):
-        return []
-    return [said for thing, found in things.items() for said in _translated(thing, found)]
+    things = {thing: found for thing, found in things.items() if thing[0] not in others}
+    alone = not any(len(found) == len(LANGUAGES) for found in things.values())
+    said = [(thing, one) for thing, found in things.items() for one in _translated(thing, found)]
+    told = [replace(one, alone=alone) for thing, one in said if not alone or _ENDS_TRANSLATED.search(thing[0])]
+    return [*loose, *told]
 
 
-def _thing(row: _Row) -> tuple[str, ...]:
-    if not _TRANSLATED.search(row.table):
-        return ()
+def _thing(row: Row) -> tuple[str, ...]:
     named = {name: value for name, value in row.columns.items() if _REFERENCE.fullmatch(name)}
     named = {name: value for name, value in named.items() if name.lower() not in {"id", *_LANGUAGE_COLUMN}}
     if not named or any(value is COMPUTED or value is None for value in named.values()):
@@ -183,17 +221,17 @@ def _thing(row: _Row) -> tuple[str, ...]:
     return (row.table, *(f"{name}={value}" for name, value in sorted(named.items())))
 
 
-def _translated(thing: tuple[str, ...], rows: Mapping[str, _Row]) -> Iterator[Said]:
+def _translated(thing: tuple[str, ...], rows: Mapping[str, Row]) -> Iterator[Said]:
     line = min(row.line for row in rows.values())
     references = {part.partition("=")[0] for part in thing[1:]}
     names = dict.fromkeys(name for row in rows.values() for name in row.columns)
     for name in names:
         if name not in references and name.lower() not in _LANGUAGE_COLUMN:
             texts = {code: row.columns[name] for code, row in rows.items() if name in row.columns}
-            yield Said(f"{thing[0]}.{name} of {', '.join(thing[1:])}", texts, line)
+            yield Said(f"{thing[0]}.{name} of {', '.join(thing[1:])}", texts, line, "rows")
 
 
-# --- literals ------------------------------------------------------------------------------------------------------
+# --- where rows come from ------------------------------------------------------------------------------------------
 
 
 def _tables(data: object) -> Iterator[object]:
@@ -208,20 +246,71 @@ def _tables(data: object) -> Iterator[object]:
             stack.extend(value)
 
 
-def _columns(node: ast.Dict, depth: int = 0) -> dict[str, Value]:
-    return {
-        key.value: _value(value, depth)
-        for key, value in zip(node.keys, node.values, strict=True)
-        if isinstance(key, ast.Constant) and isinstance(key.value, str)
-    }
+def _flat(value: object) -> Value:
+    """A value of a data file; what is no text, number, table or nothing cannot be judged."""
+    return value if value is None or isinstance(value, str | int | Mapping) else COMPUTED
 
 
-def _value(node: ast.expr, depth: int = 0) -> Value:
-    if isinstance(node, ast.Constant) and (node.value is None or isinstance(node.value, str)):
-        return node.value
-    if isinstance(node, ast.Dict) and depth == 0:
-        return _columns(node, depth + 1)
-    return COMPUTED
+def _spelled(source: Source, literals: Literals) -> Iterator[Row]:
+    """Tables and calls with named arguments, and those that a loop over literals makes."""
+    fixing = {id(item) for call, _, _ in source.calls if _fixes(call) for item in (call, *call.args)}
+    for node, _ in source.of(ast.Dict):
+        if isinstance(node, ast.Dict):
+            yield Row("", literals.columns(node), node.lineno, fixes=id(node) in fixing)
+    for call, name, _ in source.calls:
+        if call.keywords:
+            columns = {one.arg: literals.value(one.value) for one in call.keywords if one.arg}
+            yield Row(name, columns, call.lineno, fixes=id(call) in fixing)
+    for number, (made, bound, line) in enumerate(literals.rounds()):
+        if number > MAX_ROUNDS:
+            return
+        fixes = id(made) in fixing
+        if isinstance(made, ast.Dict):
+            yield Row("", literals.columns(made, bound), line or made.lineno, fixes)
+        elif made.keywords:
+            columns = {one.arg: literals.value(one.value, bound) for one in made.keywords if one.arg}
+            yield Row(source.dotted(made.func), columns, line or made.lineno, fixes)
+
+
+def _fixes(call: ast.Call) -> bool:
+    """Whether a call is part of an update: `table.update().where(...).values(...)`."""
+    node: ast.expr = call.func
+    while isinstance(node, ast.Attribute | ast.Call):
+        if isinstance(node, ast.Attribute) and node.attr == "update":
+            return True
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return isinstance(node, ast.Name) and node.id == "update"
+
+
+def _assigned(source: Source, literals: Literals) -> Iterator[Row]:
+    """Columns that are set one by one: `row.label_fr = ...`, `row["label_fr"] = ...`."""
+    for node, _ in source.of(ast.Assign):
+        for target in node.targets if isinstance(node, ast.Assign) else ():
+            name = target.attr if isinstance(target, ast.Attribute) else None
+            if isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Constant):
+                name = target.slice.value if isinstance(target.slice.value, str) else None
+            if name and isinstance(node, ast.Assign) and (_COLUMN.fullmatch(name) or _CODE.fullmatch(name)):
+                yield Row("", {name: literals.value(node.value)}, node.lineno, fixes=True)
+
+
+def _given(source: Source, literals: Literals) -> Iterator[Row]:
+    """Rows without names that a driver is given beside a statement or a list of columns."""
+    for call, name, _ in source.calls:
+        at = name.rpartition(".")[2]
+        if at not in {"executemany", "copy_records_to_table", "execute"} or len(call.args) + len(call.keywords) < 2:
+            continue
+        named = {item.arg: item.value for item in call.keywords if item.arg}
+        statement = literals.value(call.args[0]) if call.args else None
+        table = statement if isinstance(statement, str) else ""
+        columns = [str(literals.value(item)) for item in literals.items(named.get("columns"))]
+        records = named.get("records")
+        if at != "copy_records_to_table":
+            table, columns = places(table) or ("", [])
+            records = call.args[1] if len(call.args) > 1 else named.get("args")
+        for item in literals.items(records) if columns else ():
+            if isinstance(item, ast.Tuple | ast.List) and len(item.elts) == len(columns):
+                values = [literals.value(part) for part in item.elts]
+                yield Row(table, dict(zip(columns, values, strict=True)), item.lineno)
 
 
 def _lists(source: Source) -> Iterator[tuple[str, ast.List]]:
@@ -235,46 +324,6 @@ def _lists(source: Source) -> Iterator[tuple[str, ast.List]]:
             yield " ".join(source.dotted(target) for target in targets), node.value
 
 
-def _inserted(text: str, first: int) -> Iterator[_Row]:
-    at, line, counted = 0, first, 0
-    while statement := _INSERT.search(text, at):
-        columns = [name.strip().strip('"') for name in statement["columns"].split(",")]
-        at = statement.end()
-        for _ in range(MAX_ROWS):
-            opening = _OPENING.match(text, at)
-            if opening is None:
-                break
-            line += text.count("\n", counted, opening.end())
-            counted = opening.end()
-            values, at = _tuple(text, opening.end())
-            if len(values) != len(columns):
-                break
-            yield _Row(statement["table"], dict(zip(columns, values, strict=True)), line)
-
-
-def _tuple(text: str, at: int) -> tuple[list[Value], int]:
-    """The values up to the closing parenthesis, and where it ends; none where the row is longer than a row is."""
-    values: list[Value] = []
-    bare: list[str] = []
-    depth = 0
-    current: Value = COMPUTED
-    for token in _TOKEN.finditer(text, at, at + MAX_ROW):
-        part = token[0]
-        if depth == 0 and part in {",", ")"}:
-            values.append(_column(current, "".join(bare).strip()))
-            current, bare = COMPUTED, []
-            if part == ")":
-                return values, token.end()
-        elif len(part) > 1 and part[0] == "'":
-            current = COMPUTED if depth or "".join(bare).strip() else part[1:-1].replace("''", "'")
-        else:
-            depth += (part == "(") - (part == ")")
-            bare.append(part)
-    return [], min(len(text), at + MAX_ROW)
-
-
-def _column(literal: Value, bare: str) -> Value:
-    """A literal with nothing but a cast beside it, None for NULL."""
-    if bare.upper() == "NULL":
-        return None
-    return literal if not bare or bare.startswith("::") else COMPUTED
+def _writes(text: str) -> bool:
+    folded = text.lower()
+    return "insert" in folded or "update" in folded

@@ -32,6 +32,33 @@ HOSTILE = {
     ),
     "surrogates": case(files={"seeds/\ud800.json": '{"en": "\\ud800 a b", "fr": ""}', "app/x.py": b"\xed\xa0\x80"}),
     "nested answers": case(files={"app/x.py": ROUTE + "{'a': " * 80 + "1" + "}" * 80 + "\n"}),
+    "loops in loops": case(
+        base=BOTH,
+        files={
+            "app/x.py": "A = ["
+            + "(1, 'en'), " * 2_000
+            + "]\n"
+            + "".join(f"{'    ' * depth}for a{depth}, b{depth} in A:\n" for depth in range(12))
+            + "    " * 12
+            + "f(name_en='a b', name_fr=b1)\n"
+        },
+    ),
+    "tables in tables": case(base=BOTH, files={"app/x.py": "A = " + "{'en': " * 80 + "'a b'" + "}" * 80 + "\n"}),
+    "names that name each other": case(
+        base=BOTH, files={"app/x.py": "a = b\nb = a\nf(name_en=a, name_fr={'en': a})\n"}
+    ),
+    "a table that names itself": case(base=BOTH, files={"app/x.py": "A = {'en': A, 'fr': [A, A]}\nB = A['en'] + B\n"}),
+    "a list that names itself": case(
+        base=BOTH, files={"app/x.py": f"A = [{'A, ' * 500}]\nf(name_en=A, b=zip(A, A))\n"}
+    ),
+    "sums": case(files={"app/x.py": ROUTE + "'data: ' " + "+ 'a' " * 900 + "+ json.dumps({'a': 1})\n"}),
+    "commas": case(base=BOTH, files={"data/x.csv": 'a_en,a_fr\n"' + "a," * 400_000, "data/y.csv": "\0," * 9}),
+    "updates": case(base=BOTH, files={"m/1.sql": "UPDATE x SET " + "a_en = '', " * 80_000}),
+    "a contract of keys": replace(
+        made := case(files={"app/x.py": ROUTE + "{'nom': 1, 'b': 2, 'c': 3}\n"}),
+        task=replace(made.task, contract="- `a`, `b`\n" * 40_000 + "| `a` |\n" * 40_000 + "```\n" + "[" * 90_000),
+    ),
+    "selected columns": case(files={"app/x.py": ROUTE + "dict(r)\n    'select " + "a, (" * 50_000 + " from x'\n"}),
     "a long line of heirs": case(files={"app/x.py": f"class A0(A1): pass\n{HEIRS}{ROUTE}A1()\n"}),
 }
 

@@ -1,47 +1,22 @@
 """S3: A seed in one language is a blank page for half of the users, and no test in the other language sees it.
 
-Read are the texts that a delivery adds by language: locale catalogues, seed data, rows that migrations insert. Held
-against it is a text of several words that one of the two languages lacks, that is empty there, or that is left there
-in the other language; `graders/bilingual.py` says what counts as a text by language. Keys of a catalogue that only one
-language uses, single words, names, and languages that the repo does not speak are no evidence.
+Read are the texts that a delivery adds by language: locale catalogues, seed data, rows that code and migrations write,
+branches on the language. Held against it is a text of several words that one of the two languages lacks, or that is no
+translation there: empty, a place-holder, left in the other language or in a third. `graders/bilingual.py` says what
+counts as a text by language, `graders/addedtexts.py` when a text in one language is a breach, `graders/wording.py` what
+is no translation. Keys of a catalogue that only one language uses, single words, names, and languages that the repo
+does not speak are no evidence.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import ClassVar
 
-from graders.addedlines import Diff, diff_of, inert, text_of
-from graders.bilingual import LANGUAGES, Said, in_catalogues, in_document, in_python, in_sql
-from graders.locales import document, group
-from graders.pycode import is_test
+from graders.addedlines import Diff, diff_of, inert
+from graders.addedtexts import Text, line_of, of_catalogues, of_data, shown_of
 from graders.rulekit import BASE, Example, Ruling, case, decide, not_applicable
 from harness.core.ports import Case
-from harness.core.records import Finding, Outcome, Place, Severity, Source, Tree
-
-_NAMED = {"en": "English", "fr": "French"}
-_DATA = frozenset({"seeds", "seed", "fixtures", "data", "locales", "locale", "i18n", "translations"})
-_DOCUMENTS = (".json", ".yaml", ".yml", ".toml")
-_PLACEHOLDER = re.compile(r"https?://\S+|\{[^{}]*\}|%\([^()]*\)[a-z]|%[a-z]|<[^<>]*>")
-_WORD = re.compile(r"[^\W\d_]+")
-_ENGLISH = frozenset(
-    _WORD.findall("the this that not and of your with there here by from its already is are was were cannot you must")
-    + _WORD.findall("does has have been will should")
-)
-_FRENCH = frozenset(
-    _WORD.findall("le la les un une des du cette cet ces votre avec il elle ne que qui pour dans sur aux et où son sa")
-    + _WORD.findall("ses par déjà au est sont pas vous doit")
-)
-_SPOKEN = frozenset(
-    _WORD.findall("this is are was were not cannot you your must does has have been will should")
-    + _WORD.findall("est sont pas vous votre doit")
-)
-"""Words that sentences have and names seldom."""
-_SENTENCE = 3
-"""Fewest words of a catalogue's text that two languages do not share."""
-_END = re.compile(r"[.!?…]\W*\Z")
+from harness.core.records import Finding, Outcome, Place, Severity, Source
 
 _EN, _FR = '{"a": "A thing"}', '{"a": "Une chose"}'
 _REPO = {**BASE, "app/locales/en.json": _EN, "app/locales/fr.json": _FR}
@@ -66,7 +41,14 @@ def _sql(statement: str) -> Case:
     return case(files={"migrations/0002_seed.up.sql": statement})
 
 
+def _seeded(code: str, path: str = "app/seeds.py", old: str = "") -> Case:
+    """Seeds of a repo that speaks both languages and has a column for each."""
+    base = {**_REPO, "app/tables.py": _MODEL, **({"app/old_seeds.py": old} if old else {})}
+    return case(base=base, files={path: code})
+
+
 _BOTH = '{"name_en": "Town hall", "name_fr": "Hôtel de ville"}'
+_MODEL = "class Kind(Base):\n    name_en: Mapped[str]\n    name_fr: Mapped[str | None]\n"
 _ROWS = """INSERT INTO kind_translations (kind_id, language, name) VALUES
     ('a', 'en', 'The town hall'), ('a', 'fr', 'La mairie')"""
 
@@ -192,6 +174,172 @@ class S3:
             1,
         ),
         Example("rows by language", _sql(f"{_ROWS};\n"), Outcome.PASS, opportunities=1),
+        Example(
+            "a text by language in one of them",
+            _seeded('KINDS = [Kind(names={"en": "Town hall"}), Kind(names={"en": "A library"})]\n'),
+            Outcome.FAIL,
+            2,
+        ),
+        Example(
+            "an example in the API's documentation",
+            _seeded('NAMES = Field(examples=[{"en": "Town hall"}])\n', "app/schemas.py"),
+            Outcome.NOT_APPLICABLE,
+            trap=True,
+        ),
+        Example(
+            "the other language is put in later",
+            _seeded('NAMES = {"en": "Town hall"}\nNAMES["fr"] = "La mairie"\n'),
+            Outcome.PASS,
+            trap=True,
+        ),
+        Example(
+            "names of things that no one reads",
+            _seeded('MODELS = {"en": "en_core_web_sm"}\nENDS = {"en": ["st", "nd"], "fr": []}\n', "app/nlp.py"),
+            Outcome.NOT_APPLICABLE,
+            trap=True,
+        ),
+        Example(
+            "a row that leaves its French column out", _seeded('KINDS = [Kind(name_en="Town hall")]\n'), Outcome.FAIL, 1
+        ),
+        Example(
+            "a text in one language is corrected",
+            _seeded('update(Kind).where(Kind.id == 1).values(name_en="Town hall")\n', "app/x.py"),
+            Outcome.NOT_APPLICABLE,
+            trap=True,
+        ),
+        Example(
+            "rows of a loop",
+            _seeded(
+                'ROWS = [("Town hall", "La mairie"), ("A library", None)]\n'
+                "KINDS = [Kind(name_en=english, name_fr=french) for english, french in ROWS]\n"
+            ),
+            Outcome.FAIL,
+            1,
+            opportunities=2,
+        ),
+        Example(
+            "rows of a driver",
+            _seeded(
+                'ROWS = [("Town hall", None)]\n\n\nasync def seed(pool):\n    await pool.executemany('
+                '"INSERT INTO kinds (name_en, name_fr) VALUES ($1, $2)", ROWS)\n'
+            ),
+            Outcome.FAIL,
+            1,
+        ),
+        Example(
+            "a loop over both languages",
+            _seeded(
+                'NAMES = {"fr": ["La mairie"], "en": ["Town hall"]}\n'
+                "TEXTS = [KindText(kind_id=1, locale=code, name=name)"
+                " for code, names in NAMES.items() for name in names]\n"
+            ),
+            Outcome.PASS,
+            trap=True,
+        ),
+        Example(
+            "rows by language, all in one",
+            _seeded('TEXTS = [KindText(kind_id=n, locale="en", name=t) for n, t in enumerate(["Town hall"], 1)]\n'),
+            Outcome.FAIL,
+            1,
+        ),
+        Example(
+            "people with the language that they chose, in code",
+            _seeded(
+                'PEOPLE = [User(user_id=1, locale="en", name="Ana Roy"), User(user_id=2, locale="fr", name="Bo")]\n'
+            ),
+            Outcome.NOT_APPLICABLE,
+            trap=True,
+        ),
+        Example(
+            "a statement for each language",
+            _sql(
+                "INSERT INTO kinds (id, name_en) VALUES (1, 'Town hall');\n"
+                "UPDATE kinds SET name_fr = 'La mairie' WHERE id = 1;\n"
+            ),
+            Outcome.PASS,
+            trap=True,
+        ),
+        Example(
+            "French for old rows that lacked it",
+            _seeded('Kind(id=1).name_fr = "La mairie"\n', old='KINDS = [Kind(name_en="Town hall", name_fr=None)]\n'),
+            Outcome.PASS,
+            trap=True,
+        ),
+        Example(
+            "a table of commas with an empty column",
+            _seeded("id,name_en,name_fr\n1,Town hall,La mairie\n2,A library,\n", "app/data/kinds.csv"),
+            Outcome.FAIL,
+            1,
+            opportunities=2,
+        ),
+        Example(
+            "a table of commas",
+            _seeded("id;name_fr;name_en\n1;La mairie;Town hall\n", "app/data/kinds.csv"),
+            Outcome.PASS,
+        ),
+        Example("a place-holder", _migrated('{"name_en": "Town hall", "name_fr": "TODO"}'), Outcome.FAIL, 1),
+        Example(
+            "a text that is about what is left to do",
+            _migrated('{"name_en": "To do", "name_fr": "À faire"}, {"name_en": "TODO list", "name_fr": "Liste TODO"}'),
+            Outcome.PASS,
+            trap=True,
+        ),
+        Example(
+            "English with a mark", _migrated('{"name_en": "Town hall", "name_fr": "[fr] Town hall"}'), Outcome.FAIL, 1
+        ),
+        Example(
+            "a name with a word before it",
+            _migrated('{"name_en": "Le Corbusier", "name_fr": "Salle Le Corbusier"}'),
+            Outcome.PASS,
+            trap=True,
+        ),
+        Example(
+            "a phrase in both columns",
+            _migrated('{"name_en": "Large room for ten people", "name_fr": "Large room for ten people"}'),
+            Outcome.FAIL,
+            1,
+        ),
+        Example(
+            "loan words in both columns",
+            _migrated(
+                '{"name_en": "Fish and chips", "name_fr": "Fish and chips"},'
+                ' {"name_en": "Crème de la crème", "name_fr": "Crème de la crème"}'
+            ),
+            Outcome.PASS,
+            trap=True,
+        ),
+        Example(
+            "German for French",
+            _migrated('{"name_en": "Room for two people", "name_fr": "Raum für zwei Personen"}'),
+            Outcome.FAIL,
+            1,
+        ),
+        Example(
+            "a German name in the French column",
+            _migrated('{"name_en": "The house of sound", "name_fr": "Das Haus Zwei"}'),
+            Outcome.PASS,
+            trap=True,
+        ),
+        Example(
+            "a branch for French that answers in English",
+            _seeded(
+                'def told(locale):\n    if locale == "fr":\n        return "This room is taken"\n'
+                '    return "This room is taken"\n',
+                "app/mails.py",
+            ),
+            Outcome.FAIL,
+            1,
+        ),
+        Example(
+            "a branch for each language",
+            _seeded(
+                'def told(n, locale):\n    return f"{n} free rooms" if locale == "en" else f"{n} salles libres"\n',
+                "app/mails.py",
+            ),
+            Outcome.PASS,
+            opportunities=1,
+            trap=True,
+        ),
         Example("adds no text", case(base=_REPO, files={"app/x.py": "X = 1\n"}), Outcome.NOT_APPLICABLE),
         Example("the same single word", _catalogues('"b": "Date"', '"b": "Date"'), Outcome.NOT_APPLICABLE, trap=True),
         Example(
@@ -325,136 +473,17 @@ class S3:
     def judge(self, case: Case) -> Ruling:
         """Decide for each text of several words that the delivery adds in a language."""
         diff = diff_of(case)
-        texts = [*_of_catalogues(diff), *_of_data(diff), *_of_code(diff)]
+        texts = [*of_catalogues(diff), *of_data(case, diff)]
         if not texts:
             return not_applicable("no text of several words was added in French or English")
         findings = [_finding(diff, text) for text in texts if text.wrong]
         return decide(findings, opportunities=len(texts))
 
 
-@dataclass(frozen=True)
-class _Text:
-    """One text that is the delivery's own."""
-
-    path: str
-    said: Said
-    wrong: str
-    """What is wrong with it, in words; empty where nothing is."""
-
-
-def _of_catalogues(diff: Diff) -> Iterator[_Text]:
-    changed = {name for name, _ in (group(path) for path in diff.changed if not is_test(path)) if name}
-    spoken = {language[:2] for tree in (diff.base, diff.final) for _, language, _ in _files(tree)} if changed else set()
-    if not spoken.issuperset(LANGUAGES):
-        return
-    before = [said for name in _groups(diff.base) for said in in_catalogues(_texts(diff.base, name))]
-    old = {(said.key, _wrong(said)) for said in before} | {(said.key, _shown(said)) for said in before}
-    for name in sorted(changed):
-        files = _texts(diff.final, name)
-        for said in in_catalogues(files):
-            wrong = _wrong(said)
-            if _has_words(said) and (said.key, wrong or _shown(said)) not in old:
-                yield _Text(_place(files, wrong), said, wrong)
-
-
-def _files(tree: Tree) -> Iterator[tuple[str, str, str]]:
-    """(group, language, path) of every catalogue."""
-    for path in tree.files():
-        name, language = group(path)
-        if name and not is_test(path):
-            yield name, language, path
-
-
-def _groups(tree: Tree) -> list[str]:
-    return sorted({name for name, _, _ in _files(tree)})
-
-
-def _texts(tree: Tree, name: str) -> dict[str, str]:
-    return {path: text_of(tree, path) or "" for found, _, path in _files(tree) if found == name}
-
-
-def _place(files: Iterable[str], wrong: str) -> str:
-    """The catalogue of the language that a finding speaks of, or any of them."""
-    lacking = next((code for code, name in _NAMED.items() if f"the {name} text" in wrong), "")
-    return next((path for path in sorted(files) if group(path)[1][:2] == lacking), min(files, default=""))
-
-
-def _of_data(diff: Diff) -> Iterator[_Text]:
-    for path in diff.readable:
-        folders = path.split("/")[:-1]
-        if path.endswith(_DOCUMENTS) and not _DATA.isdisjoint(folders) and not is_test(path) and not group(path)[0]:
-            old = {_shown(said) for said in in_document(document(path, text_of(diff.base, path)))}
-            for said in in_document(document(path, text_of(diff.final, path))):
-                if _has_words(said) and _shown(said) not in old:
-                    yield _Text(path, said, _wrong(said, named=True))
-
-
-def _of_code(diff: Diff) -> Iterator[_Text]:
-    for path in diff.readable:
-        if is_test(path) or not path.endswith((".py", ".sql")):
-            continue
-        source = diff.source(path) if path.endswith(".py") else None
-        said = source.kept(in_python) if source else in_sql(text_of(diff.final, path) or "")
-        for one in said if source or path.endswith(".sql") else ():
-            if _has_words(one) and diff.is_added(path, [one.line]):
-                yield _Text(path, one, _wrong(one, named=True))
-
-
-# --- one text ------------------------------------------------------------------------------------------------------
-
-
-def _words(text: str | None) -> list[str]:
-    return [word.lower() for word in _WORD.findall(_PLACEHOLDER.sub(" ", text or ""))]
-
-
-def _has_words(said: Said) -> bool:
-    """Whether one of the languages has a text of several words."""
-    return any(len(_words(said.text(language))) > 1 for language in LANGUAGES)
-
-
-def _shown(said: Said) -> tuple[str | None, ...]:
-    return tuple(said.text(language) for language in LANGUAGES)
-
-
-def _wrong(said: Said, *, named: bool = False) -> str:
-    """What is wrong with a text; `named`: it may be a name or a title, which both languages share."""
-    for language, other in (LANGUAGES, LANGUAGES[::-1]):
-        if len(_words(said.text(language))) > 1:
-            missing = _missing(said.texts, other)
-            if missing:
-                return f"the {_NAMED[other]} text {missing}"
-    english, french = said.text("en"), said.text("fr")
-    left = _left(english or "", named=named) if english == french else ""
-    return f"the {_NAMED[left]} text is left in {_NAMED['fr' if left == 'en' else 'en']}" if left else ""
-
-
-def _missing(texts: Mapping[str, object], language: str) -> str:
-    if language not in texts or texts[language] is None:
-        return "is missing"
-    value = texts[language]
-    return "is empty" if isinstance(value, str) and not value.strip() else ""
-
-
-def _left(text: str, *, named: bool) -> str:
-    """The language that a text which stands in both is not in; empty where it may be right in both."""
-    words = _words(text)
-    ends = _END.search(text) is not None
-    if len(words) < _SENTENCE or not (ends or (not named and not _SPOKEN.isdisjoint(words))):
-        return ""
-    english, french = not _ENGLISH.isdisjoint(words), not _FRENCH.isdisjoint(words)
-    if english == french:
-        return ""
-    return "fr" if english else "en"
-
-
-def _finding(diff: Diff, text: _Text) -> Finding:
+def _finding(diff: Diff, text: Text) -> Finding:
     key = text.said.key.strip(".[]") or "a text"
-    shown = next((one for one in _shown(text.said) if one and one.strip()), "")
-    place = Place(path=text.path, line=text.said.line or _line(diff.lines(text.path), shown))
+    quote = next((one for one in shown_of(text.said) if one and one.strip()), "")
+    place = Place(path=text.path, line=text.said.line or line_of(diff.lines(text.path), quote))
     return Finding(
-        message=inert(f"{key}: {text.wrong}"), place=place, act=f"file:{text.path}", quote=inert(shown[:200])
+        message=inert(f"{key}: {text.wrong}"), place=place, act=f"file:{text.path}", quote=inert(quote[:200])
     )
-
-
-def _line(lines: list[str], text: str) -> int | None:
-    return next((number for number, line in enumerate(lines, 1) if text and text in line), None)
