@@ -23,6 +23,8 @@ _SENT = _RESPONSES | {"send_json"}
 """Calls that are given what they send."""
 _TEXTS = frozenset({"Response", "StreamingResponse", "ServerSentEvent", "send_text"})
 """Calls that send what `json.dumps` made."""
+_SENDS = re.compile(r"JSONResponse|send_json|dumps")
+"""What a file holds that sends JSON outside of a route's return."""
 _SERVERS = ("fastapi", "starlette", "sse_starlette")
 _WRAPPERS = frozenset({"list", "tuple", "sorted", "dict", "jsonable_encoder"})
 _OPEN = frozenset({"list", "dict", "Any", "object", "str", "int", "float", "bool", "None", "Sequence", "Mapping"}) | {
@@ -74,6 +76,8 @@ class _Function:
 def answered(source: Source, node: FunctionNode) -> tuple[Key, ...]:
     """Keys of the literals that a route returns, and of those that any function sends as JSON."""
     decorators = tuple(routed(node))
+    if not decorators and not _SENDS.search(source.text):
+        return ()
     nodes = tuple(ast.walk(node))
     if not decorators and not any(isinstance(item, ast.Call) and _sends(item) for item in nodes):
         return ()
@@ -86,9 +90,11 @@ def answered(source: Source, node: FunctionNode) -> tuple[Key, ...]:
 
 def encoded(source: Source, node: FunctionNode) -> frozenset[str]:
     """Classes whose rows a route selects and answers with all that they hold."""
-    values = _local(tuple(ast.walk(node))) if any(routed(node)) else {}
+    if "jsonable_encoder" not in source.text or not any(routed(node)):
+        return frozenset()
+    values = _local(tuple(ast.walk(node)))
     found: set[str] = set()
-    for returned in _returned(node) if any(routed(node)) else ():
+    for returned in _returned(node):
         if isinstance(returned, ast.Call) and last(returned.func) == "jsonable_encoder" and len(returned.args) == 1:
             given = returned.args[0]
             given = values.get(given.id, given) if isinstance(given, ast.Name) else given

@@ -115,6 +115,19 @@ class App:
         return self._reach(name for one in self._files for name in one.entered | one.encoded)
 
     @cached_property
+    def shown(self) -> frozenset[str]:
+        """Models whose own keys an answer or a body has; a class that others inherit from alone is none."""
+        left, seen = [name for one in self._files for name in one.entered | one.encoded], set()
+        while left:
+            name = left.pop()
+            if name not in seen:
+                seen.add(name)
+                left += [used for one in self._files for used in one.aliases.get(name, ())]
+                shapes = [parent for shape in self._shapes.get(name, ()) for parent in self._line(shape)]
+                left += [used for shape in shapes for used in shape.uses]
+        return frozenset(seen & self._models)
+
+    @cached_property
     def answered(self) -> frozenset[str]:
         """Those of them that an answer leads to."""
         return self._reach(name for one in self._files for name in one.given | one.encoded)

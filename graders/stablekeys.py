@@ -48,11 +48,13 @@ def touched(diff: Diff, app: App, words: Words) -> Iterator[Touched]:
         if is_app(path) and (source := diff.source_before(path)) is not None
     )
     for was, path, now in changed:
-        if now.name in old.reached & app.reached and old.one(was.name) and app.one(now.name):
+        if now.name in old.shown & app.shown and old.one(was.name) and app.one(now.name):
             held, kept = old.keys(was), app.keys(now)
             gone = () if held is None or kept is None else tuple(sorted(_lost(held, kept, words) - _below(app, now)))
             if kept is not None and held is not None and kept <= held:
                 gone = tuple(key for key in gone if now.name in app.answered and key not in words.doubted)
+            if gone and held is not None and _taken_over(held, old, app):
+                gone = ()
             yield Touched(path, now.name, now.lines[0], gone)
 
 
@@ -66,6 +68,12 @@ def _code(diff: Diff, path: str, shape: Shape, *, final: bool) -> list[str]:
     source = diff.source(path) if final else diff.source_before(path)
     first, last = shape.lines
     return split_lines(source.text)[first - 1 : last] if source else []
+
+
+def _taken_over(held: frozenset[str], old: App, app: App) -> bool:
+    """Whether a model that is new answers all that this one did: this one is for something else now."""
+    new = [model for name in sorted(app.answered & app.shown - old.reached) if (model := app.one(name)) is not None]
+    return any(held <= (app.keys(model) or frozenset()) for model in new)
 
 
 def _below(app: App, shape: Shape) -> frozenset[str]:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from graders.bilingual import COMPUTED, in_sql
+from graders.bilingual import in_sql
+from graders.literals import COMPUTED
 from graders.rulekit import BASE, case
 from graders.rules.s3 import S3
 from graders.rules.s12 import S12

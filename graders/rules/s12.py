@@ -328,6 +328,18 @@ class S12:
             trap=True,
         ),
         Example(
+            "a served model becomes the short form of a longer one",
+            _listed(
+                fields="name: str\n    title: str",
+                old=_OUT,
+                answer="Answer",
+                more="\n\nclass Full(Answer):\n    starts_at: str\n\n\n"
+                '@router.get("/items/1")\nasync def show() -> Full:\n    return await found()\n',
+            ),
+            Outcome.PASS,
+            trap=True,
+        ),
+        Example(
             "a field of a request that is refused from now on",
             _on(
                 _CONTRACT,
