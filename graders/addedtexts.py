@@ -89,7 +89,9 @@ def of_data(case: Case, diff: Diff) -> Iterator[Text]:
             yield text
         elif (said.shape, lacking) in given or not gaps.isdisjoint((said.shape, language) for language in said.texts):
             yield replace(text, wrong="")
-        elif not said.alone or (not said.fixes and _belongs(case, diff, said) and not _isshown_of(diff, text)):
+        elif said.fixes and len(said.texts) == 1:
+            continue
+        elif not said.alone or (_belongs(case, diff, said) and not _is_example(diff, text)):
             yield text
 
 
@@ -145,7 +147,7 @@ def _speaks_both(diff: Diff) -> bool:
     return {language[:2] for _, language, _ in _files(diff.final)}.issuperset(LANGUAGES)
 
 
-def _isshown_of(diff: Diff, text: Text) -> bool:
+def _is_example(diff: Diff, text: Text) -> bool:
     source = diff.source(text.path) if text.path.endswith(".py") else None
     return source is not None and text.said.line in source.kept(shown)
 

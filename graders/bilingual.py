@@ -36,6 +36,12 @@ _ENDS_TRANSLATED = re.compile(r"(?i:transl\w*|i18n|l10n|locali[sz]\w*|labels?|wo
 _REFERENCE = re.compile(r"(?i)(?:\w+_)?(?:id|key|code|slug|ref)")
 _HINT = re.compile(r"_(?:en|fr)\b|\blang|\blocale|[\"'](?:en|fr)\b")
 """What a file holds that says something by language."""
+_EXECUTES = frozenset({"execute", "executemany", "scalar", "scalars", "fetch", "fetchrow", "fetchval", "fetch_all"})
+_WRITTEN = re.compile(r"(?i)\b(?:delete|select|update|where)\b")
+_MAKES = frozenset(
+    {"values", "dict", "insert", "bulk_insert", "create", "add", "add_all", "append", "extend", "insert_many"}
+)
+"""Calls with a small letter that make rows of what they are given."""
 _SHOWN = frozenset(
     {"example", "examples", "openapi_examples", "json_schema_extra", "json", "params", "headers", "responses", "extra"}
 )
@@ -273,13 +279,32 @@ def _spelled(source: Source, literals: Literals) -> Iterator[Row]:
 
 
 def _fixes(call: ast.Call) -> bool:
-    """Whether a call is part of an update: `table.update().where(...).values(...)`."""
+    """Whether what a call is given makes no row: part of an update, a condition, a question."""
+    name = _last(call.func)
+    if name in _EXECUTES:
+        told = " ".join(_told(call.args[0])) if call.args else ""
+        return bool(_WRITTEN.search(told)) and "insert" not in told.lower()
+    if not (name in _MAKES or name[:1].isupper()):
+        return True
     node: ast.expr = call.func
     while isinstance(node, ast.Attribute | ast.Call):
         if isinstance(node, ast.Attribute) and node.attr == "update":
             return True
         node = node.func if isinstance(node, ast.Call) else node.value
     return isinstance(node, ast.Name) and node.id == "update"
+
+
+def _last(node: ast.expr) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+
+
+def _told(node: ast.expr) -> Iterator[str]:
+    """Names and texts in a statement."""
+    for item in ast.walk(node):
+        if isinstance(item, ast.Constant) and isinstance(item.value, str):
+            yield item.value
+        elif isinstance(item, ast.Name | ast.Attribute):
+            yield _last(item)
 
 
 def _assigned(source: Source, literals: Literals) -> Iterator[Row]:

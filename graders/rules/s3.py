@@ -202,8 +202,12 @@ class S3:
             "a row that leaves its French column out", _seeded('KINDS = [Kind(name_en="Town hall")]\n'), Outcome.FAIL, 1
         ),
         Example(
-            "a text in one language is corrected",
-            _seeded('update(Kind).where(Kind.id == 1).values(name_en="Town hall")\n', "app/x.py"),
+            "a text in one language is corrected, or asked for",
+            _seeded(
+                'update(Kind).where(Kind.id == 1).values(name_en="Town hall")\nkinds.filter_by(name_en="A library")\n'
+                'db.execute("DELETE FROM kinds WHERE name_en = :name_en", {"name_en": "Town hall"})\n',
+                "app/x.py",
+            ),
             Outcome.NOT_APPLICABLE,
             trap=True,
         ),
