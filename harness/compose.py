@@ -7,6 +7,7 @@ import inspect
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -215,6 +216,24 @@ def graders(rulebook: Path | None = None) -> dict[str, Grader]:
     return {name: _grader(name, rulebook or RULEBOOK) for name in GRADER_NAMES}
 
 
+class _Loading(Mapping[str, Grader]):
+    """The shipped graders, loaded while the first agent works: a second of imports that nobody waits for."""
+
+    def __init__(self) -> None:
+        pool = ThreadPoolExecutor(1, thread_name_prefix="graders")
+        self._loaded = pool.submit(graders)
+        pool.shutdown(wait=False)
+
+    def __getitem__(self, name: str) -> Grader:
+        return self._loaded.result()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._loaded.result())
+
+    def __len__(self) -> int:
+        return len(self._loaded.result())
+
+
 def _grader(name: str, rulebook: Path) -> Grader:
     made = plugins.load(GRADERS, name)
     return cast(Grader, made(rulebook=rulebook) if "rulebook" in inspect.signature(made).parameters else made())
@@ -374,8 +393,10 @@ class Workshop:
         )
 
     def bench(self, toolchain: str) -> Bench:
-        """The graders on the lab of one toolchain."""
-        return Bench(graders(self.choice.rulebook), graders_digest(self.choice.rulebook), self.labs[toolchain])
+        """The graders on the lab of one toolchain; `UsageError` for what is wrong with a rulebook that was chosen."""
+        rulebook = self.choice.rulebook
+        loaded = graders(rulebook) if rulebook else _Loading()
+        return Bench(loaded, graders_digest(rulebook), self.labs[toolchain])
 
     def _upstream(self, planned: PlannedTrial, bundle: Bundle, arm: Arm) -> Upstream:
         if arm.model.startswith(REFERENCE):

@@ -26,7 +26,7 @@ from harness.core.digest import digest, sha256
 from harness.core.records import SCHEMA_VERSION, Cost, Record, Usage
 from harness.core.runs import AttemptLine, JournalLine, VerdictLine
 
-FORMAT = 2
+FORMAT = 3
 """Counted up when a line is read otherwise than before."""
 KINDS: dict[str, type[AttemptLine] | type[VerdictLine]] = {"a": AttemptLine, "v": VerdictLine}
 SPREAD: tuple[type[Record], ...] = (Usage, Cost)
@@ -36,13 +36,11 @@ RecordT = TypeVar("RecordT", bound=Record)
 
 
 class _Head(Record):
-    """First line of a piece; its body follows."""
+    """First line of a piece; its body follows. What is wrong in here is found by what it is held against."""
 
     key: str
     journal_bytes: int
     journal_sha256: str
-    lines: int
-    """Of the journal, those included that say nothing."""
     body_bytes: int
     body_sha256: str
 
@@ -55,6 +53,7 @@ class Piece:
     damages: list[tuple[int, str]]
     """Number of the line within the piece, from 1, and the reason."""
     lines: int
+    """Of the journal, those included that say nothing."""
 
 
 class Columns:
@@ -84,7 +83,7 @@ class Columns:
 
     def data(self) -> bytes:
         """The piece as it stands in an index."""
-        rows = [to_json("".join(self._order)), to_json(self._damages)]
+        rows = [to_json(self.lines), to_json("".join(self._order)), to_json(self._damages)]
         for columns in self._kept.values():
             for known, codes in columns:
                 rows += [b"[" + b",".join(known) + b"]", to_json(codes if len(known) > 1 else len(codes))]
@@ -93,7 +92,6 @@ class Columns:
             key=_key(),
             journal_bytes=self._size,
             journal_sha256=self._hash.hexdigest(),
-            lines=self.lines,
             body_bytes=len(body),
             body_sha256=sha256(body),
         )
@@ -122,7 +120,7 @@ def _piece(index: BinaryIO, journal: BinaryIO) -> Piece | None:
         body = index.read(head.body_bytes)
         same = head.key == _key() and sha256(body) == head.body_sha256
         if same and _read_sha256(journal, head.journal_bytes) == head.journal_sha256:
-            return decoded(body, head.lines)
+            return decoded(body)
     except ValidationError:
         pass
     return None
@@ -145,10 +143,11 @@ def _read_sha256(file: BinaryIO, size: int) -> str:
 # --- lines out of columns ----------------------------------------------------------------------------------------
 
 
-def decoded(body: bytes, lines: int) -> Piece:
+def decoded(body: bytes) -> Piece:
     """The lines of a piece; `ValidationError` for what no journal of this harness says."""
     rows = iter(body.split(b"\n"))
-    order, damages = from_json(next(rows)), [(number, reason) for number, reason in from_json(next(rows))]
+    lines, order = from_json(next(rows)), from_json(next(rows))
+    damages = [(number, reason) for number, reason in from_json(next(rows))]
     made = {kind: _made(cls, rows) for kind, cls in KINDS.items()}
     return Piece([next(made[kind]) for kind in order], damages, lines)
 

@@ -98,8 +98,8 @@ def read(path: Path, *, worth: int = WORTH_AN_INDEX, piece: int = PIECE) -> tupl
         if os.fstat(file.fileno()).st_size - file.tell() >= worth:
             _extend(found, file, kept, piece)
         found.texts(text for text in file if text.endswith(b"\n") or _whole(text))
-    # They live as long as the command does: no sweep needs to look at them.
-    gc.freeze()
+        # They live as long as the command does: no sweep needs to look at them, least of all the one that is overdue.
+        gc.freeze()
     return found.lines, found.damages
 
 
@@ -137,7 +137,7 @@ def _extend(found: _Read, file: BinaryIO, kept: int, piece: int) -> None:
     first, made = found.count, list[bytes]()
     for columns in _columns(file, piece):
         made.append(columns.data())
-        found.piece(index.decoded(made[-1].partition(b"\n")[2], columns.lines))
+        found.piece(index.decoded(made[-1].partition(b"\n")[2]))
     folder, log = found.path.parent, RunLog()
     # Whoever may read a run need not be allowed to write beside it.
     with contextlib.suppress(OSError, UsageError):
