@@ -329,13 +329,17 @@ def answered(turns: int) -> list[Any]:
     return messages
 
 
-def sdk(url: str) -> anthropic.Anthropic:
-    client = httpx2.Client(trust_env=False, timeout=0.5)
+IMPATIENT_S = 0.5
+"""What a client waits for a server that stays silent."""
+
+
+def sdk(url: str, timeout_s: float = 30.0) -> anthropic.Anthropic:
+    client = httpx2.Client(trust_env=False, timeout=timeout_s)
     return anthropic.Anthropic(base_url=url, api_key="any", max_retries=0, http_client=client)
 
 
-def streamed(url: str, messages: list[Any] = HELLO) -> Any:
-    with sdk(url) as client, client.messages.stream(model="m-1", max_tokens=9, messages=messages) as stream:
+def streamed(url: str, messages: list[Any] = HELLO, timeout_s: float = 30.0) -> Any:
+    with sdk(url, timeout_s) as client, client.messages.stream(model="m-1", max_tokens=9, messages=messages) as stream:
         return stream.get_final_message()
 
 
@@ -470,7 +474,7 @@ def test_nothing_of_the_server_outlives_its_block() -> None:
         idle = http.client.HTTPConnection("127.0.0.1", urlsplit(url).port)
         idle.connect()
         with pytest.raises(anthropic.APITimeoutError):
-            streamed(url)
+            streamed(url, timeout_s=IMPATIENT_S)
         began = time.monotonic()
     assert time.monotonic() - began < 5
     assert set(threading.enumerate()) == before
@@ -499,7 +503,7 @@ def always(fault: Fault) -> Faults:
 )
 def test_a_fault_is_what_the_sdk_takes_it_for(fault: Fault, error: type[Exception]) -> None:
     with PlayerServer(always(fault)) as server, pytest.raises(error) as raised:
-        streamed(server.add("lane", TWO))
+        streamed(server.add("lane", TWO), timeout_s=IMPATIENT_S if "stall" in fault.kind else 30.0)
     assert type(raised.value) is error
 
 
