@@ -88,7 +88,9 @@ class Docker:
 
         The first one tells whether doors lead from there to here: all of them hand over, or none.
         """
+        began = time.monotonic()
         with self._first:
+            deadline.extend(time.monotonic() - began)  # The first may wait for its image to be made.
             if self._doors is not None and not self._proven:
                 return self._prove(spec, deadline)
         return self._open(spec, deadline)
