@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import KINDS, ROOT
 from redteam import ours
-from redteam.canaries import adopt_orphans, holds, leftovers, planted
+from redteam.canaries import adopted_orphans, holds, leftovers, planted
 from redteam.case import NOOP, TWIN, Expected, Material, Traps
 from redteam.catalogue import catalogue
 from redteam.defences import DEFENCES, Defence, red
@@ -128,18 +128,18 @@ def test_what_is_left_over_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     import tempfile
 
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    adopt_orphans()
-    before = leftovers(os.getpid())
-    (tmp_path / "left").write_text("x")
-    subprocess.run(["sh", "-c", "sleep 30 & echo $! > pid"], cwd=tmp_path, check=True)
-    pid = int((tmp_path / "pid").read_text())
-    try:
-        told = leftovers(os.getpid()).since(before)
-        assert any("processes" in line and str(pid) in line for line in told)
-        assert any("left" in line and "temp" in line for line in told)
-    finally:
-        os.kill(pid, 9)
-        os.waitpid(pid, 0)
+    with adopted_orphans():
+        before = leftovers(os.getpid())
+        (tmp_path / "left").write_text("x")
+        subprocess.run(["sh", "-c", "sleep 30 & echo $! > pid"], cwd=tmp_path, check=True)
+        pid = int((tmp_path / "pid").read_text())
+        try:
+            told = leftovers(os.getpid()).since(before)
+            assert any("processes" in line and str(pid) in line for line in told)
+            assert any("left" in line and "temp" in line for line in told)
+        finally:
+            os.kill(pid, 9)
+            os.waitpid(pid, 0)
 
 
 def test_a_secret_in_an_artefact_is_found(tmp_path: Path) -> None:

@@ -179,9 +179,14 @@ def leftovers(parent: int) -> Leftovers:
     )
 
 
-def adopt_orphans() -> None:
-    """From now on whatever outlives its parent below this process becomes its child, so that it can be found."""
+@contextlib.contextmanager
+def adopted_orphans() -> Iterator[None]:
+    """Inside, whatever outlives its parent below this process becomes its child, so that it can be found."""
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    try:
+        yield
+    finally:
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
 
 
 def _containers() -> Iterator[str]:

@@ -20,7 +20,7 @@ from harness.core.errors import Failure
 from harness.load.tasks import Bundle
 from harness.models.script import Turn
 from redteam import ours
-from redteam.canaries import Canaries, Leftovers, adopt_orphans, holds, leftovers, planted
+from redteam.canaries import Canaries, Leftovers, adopted_orphans, holds, leftovers, planted
 from redteam.case import NOOP, TWIN, Material, RedCase, polite
 from redteam.catalogue import catalogue
 from redteam.defences import Defence, red
@@ -116,9 +116,8 @@ class Told:
 def tell(asked: Asked, root: Path, say: Say) -> Told:
     """Play everything below `root`, which ends empty but for `asked.results`."""
     cases = catalogue(asked.cases)
-    adopt_orphans()
     began = time.monotonic()
-    with _temporary(root / "temp"):
+    with _temporary(root / "temp"), adopted_orphans():
         before = leftovers(os.getpid())
         with planted(compose.ROOT / "tasks") as canaries, _planted_in_environment(canaries):
             told = _ours(cases, asked, canaries, say)
