@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import PurePosixPath
 
 from graders.addedlines import text_of
@@ -105,8 +106,14 @@ def _tool(tree: Tree, name: str) -> Table:
 
 
 def _toml(tree: Tree, path: str) -> Table:
+    return _read_toml(text_of(tree, path) or "")
+
+
+@lru_cache(maxsize=16)
+def _read_toml(text: str) -> Table:
+    """Read once a text, since every rule asks; nobody changes it."""
     try:
-        return tomllib.loads(text_of(tree, path) or "")
+        return tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError):
         return {}
 

@@ -95,7 +95,7 @@ class Source:
     @cached_property
     def nodes(self) -> list[tuple[ast.AST, Scope | None]]:
         """Every node with the scope it runs in: decorators and defaults run outside their function."""
-        return list(_placed(self.tree))
+        return _placed(self.tree)
 
     def of(self, *kinds: type[ast.AST]) -> list[tuple[ast.AST, Scope | None]]:
         """The nodes of these kinds with their scopes, kind by kind."""
@@ -215,22 +215,26 @@ def _parsed(text: str) -> Source | None:
         return None
 
 
-def _placed(tree: ast.Module) -> Iterator[tuple[ast.AST, Scope | None]]:
+def _placed(tree: ast.Module) -> list[tuple[ast.AST, Scope | None]]:
+    found: list[tuple[ast.AST, Scope | None]] = []
     stack: list[tuple[ast.AST, Scope | None]] = [(tree, None)]
     while stack:
         placed = stack.pop()
-        yield placed
+        found.append(placed)
         node, scope = placed
         names = _FIELDS[node.__class__]
         if names:
             inner = Scope(node, scope) if isinstance(node, ScopeNode) else scope
             for name in names:
                 value = getattr(node, name, None)
+                if value is None:
+                    continue
                 at = inner if name == "body" else scope
                 if value.__class__ is list:
                     stack.extend([(item, at) for item in reversed(value) if isinstance(item, ast.AST)])
-                elif value is not None and isinstance(value, ast.AST):
+                elif isinstance(value, ast.AST):
                     stack.append((value, at))
+    return found
 
 
 def _fields(kind: type[ast.AST]) -> tuple[str, ...]:
