@@ -60,6 +60,8 @@ MAY_BE_SKIPPED = {
     "only root hands sandboxes to another user": "as above: who is not root has one user alone",
     "only root looks at another user's files": "as above",
     "only root starts a daemon of its own": "as above",
+    "this daemon has no gVisor": "a daemon may have its own runtime alone",
+    "this gVisor keeps its process 1 closed": "a newer one than Debian's, whose walls hold",
     "the daemon is not reached by a socket of this machine": "the test cuts the connection, which stands in for TCP",
 }
 """Reason of a skip -> why it is no gap where a Docker daemon is demanded; with any other reason a skip fails there.

@@ -37,6 +37,7 @@ from harness.sandboxes.engine import LEASE, OWNER, Engine, held, reap
 from harness.sandboxes.images import PATCH_BOUND, PATCH_MARKER, Images
 from harness.sandboxes.lab import SandboxLab
 from harness.sandboxes.leases import dead, lease
+from harness.sandboxes.probes import prove
 from harness.sandboxes.profile import KNOWN, profile
 from harness.sandboxes.services import Services
 from harness.sandboxes.toolchain import Store
@@ -611,6 +612,49 @@ def test_a_runtime_that_the_daemon_has_not_is_refused(store: Store) -> None:
             kinds.make("auto", store, ROOT / "toolchains", environ, print, runtime="runsc")
     with pytest.raises(UsageError, match="only containers"):
         kinds.make("bubblewrap", store, ROOT / "toolchains", {}, print, runtime="runsc")
+
+
+@pytest.fixture
+def gvisor(store: Store, daemon: Engine) -> Docker:
+    if "runsc" not in daemon.facts.runtimes:
+        pytest.skip("this daemon has no gVisor")
+    named = kinds.make("docker", store, ROOT / "toolchains", os.environ, print, runtime="runsc")
+    assert isinstance(named, Docker)
+    return named
+
+
+@pytest.mark.skipif("docker" not in KINDS, reason="no Docker daemon answers at DOCKER_HOST")
+class TestGvisor:
+    """It knows no limit on message queues, by which commands are told apart elsewhere."""
+
+    def test_a_command_ends_with_what_it_started(self, gvisor: Docker, toolchain: str) -> None:
+        with opened(gvisor, toolchain) as box:
+            assert shell(box, "echo $((6 * 7))").stdout == b"42\n"
+            ended = box.run(["sh", "-c", "setsid sleep 600 & sleep 600"], deadline=Deadline(2.0))
+            assert ended.timed_out
+            assert b"sleep" not in shell(box, "cat /proc/[0-9]*/cmdline").stdout.replace(b"cat", b"")
+
+    def test_one_command_is_killed_and_another_goes_on(self, gvisor: Docker, toolchain: str) -> None:
+        with opened(gvisor, toolchain) as box:
+            box.start(["sleep", "500"])
+            assert box.run(["sleep", "600"], deadline=Deadline(2.0)).timed_out
+            left = shell(box, "cat /proc/[0-9]*/cmdline").stdout
+            assert b"500" in left
+            assert b"600" not in left
+
+    def test_who_is_traced_by_process_1_does_not_end_it(self, gvisor: Docker, toolchain: str) -> None:
+        traced = "import ctypes, os; ctypes.CDLL(None).ptrace(0, 0, 0, 0); os.kill(os.getpid(), 10)"
+        with opened(gvisor, toolchain) as box:
+            assert box.run(["python3", "-c", traced], deadline=Deadline(20.0)).exit_code != 0
+            assert shell(box, "echo alive").stdout == b"alive\n"
+
+    def test_a_wall_that_is_down_is_named(self, gvisor: Docker, toolchain: str) -> None:
+        with opened(gvisor, toolchain) as box:
+            open_to_all = shell(box, "exec 9>/proc/1/fd/1").exit_code == 0
+        if not open_to_all:
+            pytest.skip("this gVisor keeps its process 1 closed")
+        with pytest.raises(UsageError, match=r"does not isolate: .*process 1: it can"):
+            prove(gvisor, toolchain)
 
 
 def test_an_old_daemon_is_refused_with_its_version() -> None:

@@ -266,7 +266,7 @@ def test_the_doctor_tries_a_live_sandbox_and_names_what_is_missing() -> None:
     report = json.loads(done.stdout)
     findings = {finding["name"]: finding for finding in report["findings"]}
     assert report["works"] is True
-    assert findings["bubblewrap: probes"]["seen"].startswith("9 of 9 hold: ordinary user")
+    assert findings["bubblewrap: probes"]["seen"].startswith("10 of 10 hold: ordinary user")
     assert re.match(r"\d+\.\d+(\.\d+)? at /.*bwrap$", findings["bubblewrap"]["seen"])
     assert findings["kernel"]["seen"] == f"Linux {os.uname().release}"
     assert findings["docker"]["state"] == "warning"

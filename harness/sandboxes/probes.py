@@ -49,7 +49,9 @@ def makes(family):
     try: socket.socket(family, socket.SOCK_STREAM).close(); return f"it makes sockets of family {family}"
     except OSError: pass
 def calls(number, *arguments):
+    own = os.getpid()
     done = libc.syscall(number, *[ctypes.c_long(argument) for argument in arguments]) >= 0
+    if os.getpid() != own: os._exit(0)  # a child that could be made
     if done or ctypes.get_errno() not in (1, 38):
         return f"system call {number} reaches the kernel"
 def reads(*paths):
@@ -63,11 +65,13 @@ status = dict(line.split(":\t", 1) for line in open("/proc/self/status").read().
 x86 = os.uname().machine == "x86_64"
 probe("ordinary user", os.getuid() == 0 and "it runs as root")
 probe("no capability", any(int(status[n], 16) for n in ("CapPrm", "CapEff", "CapBnd")) and "it holds capabilities")
-probe("no new privileges", status["NoNewPrivs"] != "1" and "setuid programs gain privileges")
+probe("no new privileges", libc.prctl(39, 0, 0, 0, 0) != 1 and "setuid programs gain privileges")
 probe("call filter", status["Seccomp"] != "2" and "no filter" or calls(425, 1, 0) or calls(250 if x86 else 219, 0)
       or calls(321 if x86 else 280, 0, 0, 0) or calls(101 if x86 else 117, 0) or makes(40) or makes(17))
 probe("host files", writes("/proc/sys/kernel/core_pattern", "/usr/bin/env", "/etc/passwd", "/opt/x", "/x")
-      or reads("/etc/shadow", "/proc/kcore", "/proc/1/environ", "/proc/1/mem"))
+      or reads("/etc/shadow", "/proc/kcore"))
+probe("process 1", reads("/proc/1/environ", "/proc/1/mem") or writes("/proc/1/fd/1")
+      or libc.ptrace(16, 1, 0, 0) == 0 and "it can trace process 1")
 probe("network", [n for _, n in socket.if_nameindex() if n != "lo"] and "it has a network interface"
       or reaches((2, ("192.0.2.1", 9)), (2, ("169.254.169.254", 80)), (2, ("172.17.0.1", 22))))
 probe("host sockets", os.path.exists("/run/docker.sock") and "it sees a daemon's socket")

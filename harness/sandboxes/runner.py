@@ -61,7 +61,7 @@ LINGER_S = 0.5
 """How long a process may take to end after its command."""
 REDIAL_S, DIAL_S = 0.02, 10.0
 WITNESS_CAP = 4000
-TAGS = 1_000_000
+TAGS, STACK_TAGS = 1_000_000, 1 << 40
 OOM_SCORE = 500
 INODE_BYTES = 1024
 """What an inode of a tmpfs costs the kernel, about."""
@@ -380,7 +380,7 @@ class Runner:
         witnessed: bool,
     ) -> None:
         self.tag -= 1
-        resource.setrlimit(resource.RLIMIT_MSGQUEUE, (self.tag, self.tag))
+        put_tag(self.tag)
         popen = self.spawn(argv, cwd, {**os.environ, **env})
         command = Command(ident, self.tag, popen, cap, timeout, step)
         for fd in (command.stdin, *(output.fd for output in command.outputs)):
@@ -485,6 +485,10 @@ class Runner:
                 return
             if pid == 0:
                 return
+            if os.WIFSTOPPED(status):
+                # Told only of a process that made this one its tracer, where the kernel lets it.
+                kill(pid)
+                continue
             command = self.pids.pop(pid, None)
             if command is not None:
                 command.popen.returncode = os.waitstatus_to_exitcode(status)
@@ -1228,13 +1232,23 @@ def owner_of(inode: int, table: Table) -> int | None:
 
 def first_tag() -> int:
     """The number above all commands' numbers."""
-    hard = resource.getrlimit(resource.RLIMIT_MSGQUEUE)[1]
+    if TAG == resource.RLIMIT_STACK:
+        return STACK_TAGS
+    hard = resource.getrlimit(TAG)[1]
     return TAGS if hard == resource.RLIM_INFINITY else min(TAGS, hard)
+
+
+def put_tag(tag: int) -> None:
+    """Give the number to all that this process starts from now on; they can lower it, and nobody can raise it."""
+    soft = resource.getrlimit(TAG)[0] if TAG == resource.RLIMIT_STACK else tag
+    resource.setrlimit(TAG, (soft, tag))
 
 
 def tag_of(pid: int) -> int | None:
     """The number of the command that a process belongs to, None when it is gone."""
     try:
+        if TAG == resource.RLIMIT_STACK:
+            return resource.prlimit(pid, TAG)[1]
         with open(f"/proc/{pid}/limits") as file:
             for line in file:
                 if line.startswith("Max msgqueue size"):
@@ -1242,6 +1256,18 @@ def tag_of(pid: int) -> int | None:
     except (OSError, ValueError):
         pass
     return None
+
+
+def tag_limit() -> int:
+    """The limit whose hard value carries the number: nobody needs message queues; gVisor knows no limit on them."""
+    try:
+        resource.setrlimit(resource.RLIMIT_MSGQUEUE, resource.getrlimit(resource.RLIMIT_MSGQUEUE))
+    except ValueError:
+        return resource.RLIMIT_STACK
+    return resource.RLIMIT_MSGQUEUE
+
+
+TAG = tag_limit()
 
 
 def kill_tagged(tag: int, last: int) -> None:
