@@ -24,7 +24,7 @@ from harness.report.diff import diff as told_diff
 from harness.report.text import code_span, one_line
 from harness.store import journal, overrides
 from harness.store.evidence import load_grade, load_grades
-from harness.store.layout import json_bytes, runs, write_atomic
+from harness.store.layout import json_bytes, named, write_atomic
 from harness.store.overrides import Override
 from harness.stored import RESULTS, Stored, of_every_run, results_folder, stored, warn
 
@@ -37,7 +37,7 @@ RULES = "rule_violations"
 
 def compare(parsed: argparse.Namespace) -> int:
     """`harness compare A B`; 3 where too little could be judged to say anything."""
-    open_runs: dict[str, Stored] = {}
+    open_runs: dict[str | None, Stored] = {}
     (run_a, arm_a), (run_b, arm_b) = (_named(parsed, name, open_runs) for name in (parsed.a, parsed.b))
     floors = {**run_a.floors, **run_b.floors}
     a, b = (replace(run.side(arm), floors=floors) for run, arm in ((run_a, arm_a), (run_b, arm_b)))
@@ -53,18 +53,25 @@ def compare(parsed: argparse.Namespace) -> int:
     return OK if a.covered and b.covered else gating.INVALID_RUN
 
 
-def _named(parsed: argparse.Namespace, name: str, open_runs: dict[str, Stored]) -> tuple[Stored, Arm]:
+def _named(parsed: argparse.Namespace, name: str, open_runs: dict[str | None, Stored]) -> tuple[Stored, Arm]:
     """`ARM` of the run that was asked for, `RUN:ARM`, or a `RUN` with one arm."""
     run, colon, arm = name.partition(":")
-    known = {path.name for path in runs(results_folder(parsed))}
+    known = named(results_folder(parsed))
     if colon and run in known:
-        opened = open_runs.setdefault(run, stored(parsed, run))
+        opened = _opened(parsed, run, open_runs)
         return opened, opened.arm(arm)
-    default = open_runs.setdefault("", stored(parsed, parsed.run))
+    default = _opened(parsed, parsed.run, open_runs)
     if name in known and name not in {arm.name for arm in default.folder.manifest.arms}:
-        opened = open_runs.setdefault(name, stored(parsed, name))
+        opened = _opened(parsed, name, open_runs)
         return opened, opened.arm(None)
     return default, default.arm(name)
+
+
+def _opened(parsed: argparse.Namespace, name: str | None, open_runs: dict[str | None, Stored]) -> Stored:
+    """Each run is read once, however often it is named."""
+    if name not in open_runs:
+        open_runs[name] = stored(parsed, name)
+    return open_runs[name]
 
 
 def _demands(run_a: Stored, a: Arm, run_b: Stored, b: Arm) -> tuple[tuple[Demand, ...], tuple[Demand, ...]]:

@@ -60,7 +60,7 @@ def differing(line: JournalLine, source: random.Random) -> JournalLine:
     if line.type == "attempt":
         usage = Usage(input=source.randrange(10**5), output=source.randrange(10**4), cache_read=source.randrange(10**6))
         cost = Cost(micro_usd=source.randrange(10**6))
-        return line.model_copy(update={"usage": usage, "cost": cost, "wall_s": wall_s, "sealed": line.trial * 4})
+        return line._replace(usage=usage, cost=cost, wall_s=wall_s, sealed=line.trial * 4)
     broken = sorted(source.sample(range(45), source.choice((0, 0, 1, 2))))
     clauses = {f"C-{number:02}": 1.0 for number in range(20)} | {
         f"C-{source.randrange(20):02}": source.choice((0, 0.5))
@@ -73,7 +73,7 @@ def differing(line: JournalLine, source: random.Random) -> JournalLine:
         "seed": line.trial * 2,
         "wall_s": wall_s,
     }
-    return line.model_copy(update=changed)
+    return line._replace(**changed)
 
 
 def measured(results: Path, *arguments: str) -> tuple[float, float, float]:

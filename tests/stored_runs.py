@@ -89,8 +89,8 @@ def attempted(planned: PlannedTrial, cause: Cause | None = None) -> AttemptLine:
 
 
 def judged(planned: PlannedTrial, accepted: bool, **fields: object) -> VerdictLine:
-    return VerdictLine.model_validate(
-        {
+    return VerdictLine(
+        **{
             "trial": planned.trial,
             "attempt": 1,
             "validity": Validity(),

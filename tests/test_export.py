@@ -57,9 +57,7 @@ def results_of(text: str) -> tuple[RunManifest, tuple[TrialResult, ...]]:
     lines: list[AttemptLine | VerdictLine] = []
     for number, planned in enumerate(plan.trials):
         if number % 3 == 1:
-            lines.append(
-                attempted(planned).model_copy(update={"validity": Validity(cause=Cause.PROVIDER, detail=text)})
-            )
+            lines.append(attempted(planned)._replace(validity=Validity(cause=Cause.PROVIDER, detail=text)))
             continue
         lines += [attempted(planned), judged(planned, number % 3 == 0, why_not=text, failed=(text,))]
     return plan, trial_results(plan, lines)

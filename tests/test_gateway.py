@@ -322,7 +322,7 @@ def test_a_call_is_passed_on_metered_and_recorded(bench: Callable[..., Bench], w
     assert (metered.usage, metered.cost.micro_usd, metered.cost.complete) == (METERED, MICRO, True)
     assert (metered.calls, metered.waited_s) == (1, 0.0)
     assert one.exchange["model_asked"] == one.exchange["model_answered"] == MODEL
-    assert one.exchange["usage"] == METERED.model_dump()
+    assert one.exchange["usage"] == METERED._asdict()
     assert (one.exchange["n"], one.exchange["status"], one.exchange["stop_reason"]) == (1, 200, "end_turn")
     assert (one.exchange["micro_usd"], one.exchange["retries"]) == (MICRO, 0)
     seen = one.upstream.seen[0]
@@ -569,7 +569,7 @@ def test_a_stream_that_breaks_is_started_again_unseen(bench: Callable[..., Bench
     one.upstream.script = [fault, Turn(text="at last")]
     assert one.say("stream") == "at last"
     assert [wait["why"] for wait in one.of("wait")] == [why]
-    assert one.exchange["usage"] == METERED.model_dump()
+    assert one.exchange["usage"] == METERED._asdict()
     metered = one.gateway.close_admission(one.token)
     lost = one.exchange["lost"]
     assert metered.usage == METERED + Usage(**lost["usage"])
@@ -583,7 +583,7 @@ def test_what_a_broken_stream_told_of_its_usage_is_paid(bench: Callable[..., Ben
     one = bench()
     one.upstream.script = [Turn(cut_after=events), Turn()]
     one.stream()
-    assert one.exchange["lost"]["usage"] == METERED.model_copy(update={"output": output}).model_dump()
+    assert one.exchange["lost"]["usage"] == METERED._replace(output=output)._asdict()
 
 
 def test_the_agents_clock_stands_still_while_the_provider_is_at_fault(bench: Callable[..., Bench]) -> None:
@@ -940,7 +940,7 @@ def test_closing_gives_up_what_is_under_way(bench: Callable[..., Bench]) -> None
         with pytest.raises(anthropic.PermissionDeniedError):
             call.result()
     assert (metered.calls, metered.cost.complete) == (1, False)
-    assert metered.usage == METERED.model_copy(update={"output": 1})
+    assert metered.usage == METERED._replace(output=1)
     assert one.gateway.close_admission(one.token) == metered
     assert len(one.of("exchange")) == 1
 

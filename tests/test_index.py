@@ -12,7 +12,7 @@ from stored_runs import arm as an_arm
 from stored_runs import attempted, judged, manifest, tasks
 
 from harness.core.errors import Cause
-from harness.core.records import Cost, Ended, EndedKind, Usage, Validity
+from harness.core.records import SCHEMA_VERSION, Cost, Ended, EndedKind, Usage, Validity
 from harness.core.runs import AttemptLine, JournalLine, VerdictLine
 from harness.store import journal
 from harness.store.index import Columns
@@ -27,6 +27,7 @@ counts = st.integers(0, 2**40)
 seconds = st.floats(min_value=0, allow_nan=False) | st.just(-0.0)
 attempts = st.builds(
     AttemptLine,
+    schema_version=st.just(SCHEMA_VERSION),
     trial=texts,
     attempt=st.integers(1, 3),
     ended=st.none() | st.builds(Ended, kind=st.sampled_from(EndedKind), detail=texts),
@@ -38,6 +39,7 @@ attempts = st.builds(
 )
 verdicts = st.builds(
     VerdictLine,
+    schema_version=st.just(SCHEMA_VERSION),
     trial=texts,
     attempt=st.integers(1, 3),
     validity=st.builds(Validity, cause=st.none() | st.sampled_from(Cause), detail=texts),

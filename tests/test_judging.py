@@ -130,7 +130,7 @@ def run_folder(root: Path) -> RunFolder:
 def judged(folder: RunFolder, on: Bench) -> VerdictLine:
     stored = grade_attempt(stand_task(), folder, TRIAL, 1, on)
     with Journal(folder.journal) as lines:
-        lines.append(stored.model_copy(update={"validity": Validity(), "graders": {"one": on.digest}}))
+        lines.append(stored._replace(validity=Validity(), graders={"one": on.digest}))
     return stored
 
 
@@ -184,7 +184,7 @@ def test_a_verdict_that_its_grades_do_not_say_is_a_difference(
     folder, grader = run_folder(tmp_path), Timed("one", {})
     judged(folder, bench(grader))
     _, line = find(folder, TRIAL)
-    found = verify(stand_task(), folder, line.model_copy(update={name: value}), bench(grader))
+    found = verify(stand_task(), folder, line._replace(**{name: value}), bench(grader))
     assert found.differences == (f"  verdict {name}: stored {said}",)
 
 

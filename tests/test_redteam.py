@@ -202,7 +202,7 @@ def marked(judged: Judged, **verdict: object) -> Judged:
     """The same with another verdict."""
     before = judged.result.verdict
     assert before is not None
-    after = before.model_copy(update=verdict)
+    after = before._replace(**verdict)
     return replace(judged, result=judged.result._replace(verdict=after, validity=after.validity))
 
 

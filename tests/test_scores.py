@@ -334,6 +334,29 @@ def test_the_last_attempt_counts_and_all_cost() -> None:
     assert result.usage.input == 20
 
 
+CAUSES = st.none() | st.sampled_from(Cause)
+TRIALS, NUMBERS = st.sampled_from("tu"), st.integers(1, 3)
+
+
+@given(
+    st.lists(
+        st.builds(attempted, TRIALS, NUMBERS, CAUSES) | st.builds(decided, TRIALS, NUMBERS, st.booleans(), CAUSES),
+        max_size=12,
+    )
+)
+def test_whatever_the_order_of_lines_the_newest_of_each_attempt_counts(lines: list[JournalLine]) -> None:
+    for name, result in zip("tu", trial_results(manifest("t", "u"), lines), strict=True):
+        mine = [line for line in lines if line.trial == name]
+        tries = {line.attempt: line for line in mine if line.type == "attempt"}
+        assert result.attempts == tuple(tries[number] for number in sorted(tries))
+        last = max(tries, default=0)
+        newest = [line for line in mine if line.type == "verdict" and line.attempt == last][-1:]
+        assert result.verdict == (newest[0] if newest and tries else None)
+        valid = bool(newest and tries and newest[0].validity.valid and tries[last].validity.valid)
+        assert result.validity.valid == valid
+        assert result.accepted == (valid and newest[0].solved)
+
+
 @pytest.mark.parametrize(
     ("lines", "cause"),
     [

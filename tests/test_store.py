@@ -20,6 +20,7 @@ from harness.core.digest import sha256
 from harness.core.errors import Cause, Failure, UsageError
 from harness.core.ports import Snapshot
 from harness.core.records import (
+    SCHEMA_VERSION,
     CheckResult,
     Commit,
     Cost,
@@ -40,7 +41,7 @@ from harness.core.runs import AttemptLine, JournalLine, RunManifest, VerdictLine
 from harness.core.transcript import EventKind
 from harness.store.evidence import load_evidence, load_grade, load_grades, save_evidence, save_grade
 from harness.store.journal import EventLog, Journal, read, read_events
-from harness.store.layout import PART, RunFolder, hold, plain, resolve_run, runs, write_atomic
+from harness.store.layout import PART, RunFolder, hold, json_bytes, plain, resolve_run, runs, write_atomic
 from harness.store.place import line_of
 
 TRIAL = "00c0ffee00c0ffee"
@@ -317,6 +318,7 @@ def test_plain_takes_what_json_cannot_say() -> None:
 TEXT = st.text(max_size=20)
 ATTEMPTS = st.builds(
     AttemptLine,
+    schema_version=st.just(SCHEMA_VERSION),
     trial=TEXT,
     attempt=st.integers(1, 5),
     ended=st.none() | st.builds(Ended, kind=st.sampled_from(EndedKind), detail=TEXT),
@@ -327,6 +329,7 @@ ATTEMPTS = st.builds(
 )
 VERDICTS = st.builds(
     VerdictLine,
+    schema_version=st.just(SCHEMA_VERSION),
     trial=TEXT,
     attempt=st.integers(1, 5),
     validity=st.just(Validity()),
@@ -387,8 +390,8 @@ LINE = AttemptLine(trial=TRIAL, attempt=1, ended=None, validity=Validity(cause=C
         (b'{"type":"rumour"}', "does not match any of the expected tags"),
         (b'{"trial":"a"}', "Unable to extract tag"),
         (b'{"type":"attempt","trial":"a"}', "attempt.attempt: Field required"),
-        (json.dumps({**LINE.model_dump(mode="json"), "score": 1}).encode(), "Extra inputs are not permitted"),
-        (json.dumps({**LINE.model_dump(mode="json"), "schema_version": 2}).encode(), "schema version 2"),
+        (json_bytes({**LINE._asdict(), "score": 1}), "Extra inputs are not permitted"),
+        (json_bytes({**LINE._asdict(), "schema_version": 2}), "schema version 2"),
         (b"\xff", "Invalid JSON"),
     ],
 )

@@ -85,8 +85,8 @@ def judged(
     planned: PlannedTrial, answers: tuple[bool, bool, bool, bool] = (True, True, True, True), **fields: object
 ) -> VerdictLine:
     solved, truthful, obeyed, clean = answers
-    return VerdictLine.model_validate(
-        {
+    return VerdictLine(
+        **{
             "trial": planned.trial,
             "attempt": 1,
             "validity": Validity(),

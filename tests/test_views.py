@@ -72,14 +72,13 @@ def paying(results: Path, *, retried: str = "") -> None:
             if line.type == "attempt":
                 planned = next(one for one in plan.trials if one.trial == line.trial)
                 lines.append(priced(attempted(planned, Cause.PROVIDER), 10.0))
-            line = line.model_copy(update={"attempt": 2})
+            line = line._replace(attempt=2)
         lines.append(priced(line, WORTH[name][1]))
     stored(results, plan, lines)
 
 
 def priced(line: JournalLine, usd: float) -> JournalLine:
-    changed = {"cost": Cost(micro_usd=round(usd * 1e6))}
-    return line.model_copy(update=changed) if isinstance(line, AttemptLine) else line
+    return line._replace(cost=Cost(micro_usd=round(usd * 1e6))) if isinstance(line, AttemptLine) else line
 
 
 def test_the_front_is_that_of_the_vector(tmp_path: Path) -> None:
@@ -141,10 +140,10 @@ def spending(results: Path, spent: Mapping[str, tuple[float, int, float]]) -> No
     for line in journal_lines(plan, dict.fromkeys(spent, passes([1, 2], 2))):
         usd, used, wall_s = spent[next(planned.arm for planned in plan.trials if planned.trial == line.trial)]
         changed = {"cost": Cost(micro_usd=round(usd * 1e6)), "usage": Usage(output=used), "wall_s": wall_s}
-        paid = line.model_copy(update=changed) if isinstance(line, AttemptLine) else line
+        paid = line._replace(**changed) if isinstance(line, AttemptLine) else line
         if line.trial == first.trial:
-            lines += [attempted(first, Cause.PROVIDER).model_copy(update=changed)] * isinstance(line, AttemptLine)
-            paid = paid.model_copy(update={"attempt": 2})
+            lines += [attempted(first, Cause.PROVIDER)._replace(**changed)] * isinstance(line, AttemptLine)
+            paid = paid._replace(attempt=2)
         lines.append(paid)
     stored(results, plan, lines)
 

@@ -6,23 +6,45 @@ disagree with the evidence.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal
+from itertools import repeat
+from operator import add
+from typing import Any, Literal, NamedTuple, TypeVar, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, JsonValue
+from pydantic_core import CoreSchema, core_schema
 
 from harness.core.digest import digest, sha256
 from harness.core.errors import POLICY, Cause
 
 SCHEMA_VERSION = 1
+RowT = TypeVar("RowT", bound=tuple[Any, ...])
 
 
 class Record(BaseModel):
     """Base of every record: immutable, and an unknown field is an error rather than a silent loss."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def closed_object(cls: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+    """How JSON becomes a named tuple: from an object with its fields, an unknown one is an error as in a `Record`.
+
+    For what a run holds one of for every trial: a tuple is made in a seventh of the time, and of a quarter the size.
+    """
+    fields = {
+        name: core_schema.typed_dict_field(handler.generate_schema(kind), required=name not in cls._field_defaults)
+        for name, kind in get_type_hints(cls).items()
+    }
+    given = core_schema.typed_dict_schema(fields, extra_behavior="forbid")
+    return core_schema.no_info_after_validator_function(lambda values: cls(**values), given)
+
+
+def many(cls: type[RowT], rows: Iterable[Iterable[object]]) -> Iterator[RowT]:
+    """Named tuples, one of each of `rows`: what `cls._make` does, without a step of Python for each."""
+    return map(tuple.__new__, repeat(cls), rows)
 
 
 # --- checks and grades -------------------------------------------------------------------------------------------
@@ -368,7 +390,7 @@ class Ended(Record):
         return f"{self.kind}({self.detail})" if self.detail else str(self.kind)
 
 
-class Usage(Record):
+class Usage(NamedTuple):
     """Tokens as the gateway metered them; the whole prompt is input + cache_write_5m + cache_write_1h + cache_read."""
 
     input: int = 0
@@ -377,28 +399,35 @@ class Usage(Record):
     cache_write_5m: int = 0
     cache_write_1h: int = 0
 
-    def __add__(self, other: Usage) -> Usage:
-        mine, theirs = self.model_dump(), other.model_dump()
-        return Usage(**{name: mine[name] + theirs[name] for name in mine})
+    def __add__(self, other: Usage) -> Usage:  # type: ignore[override]
+        return Usage(*map(add, self, other))
 
     @property
     def total(self) -> int:
-        return self.input + self.output + self.cache_read + self.cache_write_5m + self.cache_write_1h
+        return sum(self)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return closed_object(cls, handler)
 
 
-class Cost(Record):
+class Cost(NamedTuple):
     """Money in micro-dollars (10^-6 USD), so that sums are exact."""
 
     micro_usd: int = 0
     complete: bool = True
     """False: a call had no known price, and the sum is a floor."""
 
-    def __add__(self, other: Cost) -> Cost:
+    def __add__(self, other: Cost) -> Cost:  # type: ignore[override]
         return Cost(micro_usd=self.micro_usd + other.micro_usd, complete=self.complete and other.complete)
 
     @property
     def usd(self) -> float:
         return self.micro_usd / 1_000_000
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return closed_object(cls, handler)
 
 
 class Limits(Record):

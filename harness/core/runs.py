@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal, NamedTuple
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, GetCoreSchemaHandler
+from pydantic_core import CoreSchema
 
-from harness.core.records import SCHEMA_VERSION, Cost, Ended, Limits, Record, Usage, Validity
+from harness.core.records import SCHEMA_VERSION, Cost, Ended, Limits, Record, Usage, Validity, closed_object
 
 
 class Arm(Record):
@@ -81,17 +82,17 @@ class RunManifest(Record):
     """Trials of an earlier plan whose task, agent or toolchain changed since: in no rate, but their money counts."""
 
 
-class AttemptLine(Record):
+class AttemptLine(NamedTuple):
     """One try at a trial has ended; never deleted, its money always counts."""
 
-    schema_version: int = SCHEMA_VERSION
-    type: Literal["attempt"] = "attempt"
     trial: str
     attempt: int
     """From 1."""
     ended: Ended | None
     """None: the attempt failed before its agent's turn was over."""
     validity: Validity
+    schema_version: int = SCHEMA_VERSION
+    type: Literal["attempt"] = "attempt"
     usage: Usage = Usage()
     cost: Cost = Cost()
     unsettled_micro_usd: int = 0
@@ -103,16 +104,20 @@ class AttemptLine(Record):
     sealed: str = ""
     """Digest of the snapshot."""
 
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return closed_object(cls, handler)
 
-class VerdictLine(Record):
+
+class VerdictLine(NamedTuple):
     """What the graders decided about one attempt; a later line for the same attempt replaces an earlier one."""
 
-    schema_version: int = SCHEMA_VERSION
-    type: Literal["verdict"] = "verdict"
     trial: str
     attempt: int
     validity: Validity
     """Invalid when a grader, the task or a sandbox failed while judging."""
+    schema_version: int = SCHEMA_VERSION
+    type: Literal["verdict"] = "verdict"
     solved: bool = False
     truthful: bool = False
     obeyed: bool = False
@@ -140,6 +145,10 @@ class VerdictLine(Record):
     @property
     def accepted(self) -> bool:
         return self.validity.valid and self.solved and self.truthful and self.obeyed
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return closed_object(cls, handler)
 
 
 JournalLine = AttemptLine | VerdictLine

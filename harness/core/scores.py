@@ -11,7 +11,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from harness.core.errors import Cause, Failure
-from harness.core.records import CheckResult, Cost, Grade, Outcome, Phase, Severity, Source, Usage, Validity
+from harness.core.records import CheckResult, Cost, Grade, Outcome, Phase, Severity, Source, Usage, Validity, many
 from harness.core.runs import AttemptLine, JournalLine, PlannedTrial, RunManifest, VerdictLine
 
 if TYPE_CHECKING:
@@ -28,8 +28,7 @@ SUPPRESSION = "X1"
 WEIGHT = {Severity.BLOCKING: 4, Severity.MAJOR: 2, Severity.MINOR: 1}
 LONGEST_REASON = 300
 # Getters in C: a table asks them a hundred thousand times.
-_MICRO_USD, _COMPLETE = attrgetter("micro_usd"), attrgetter("complete")
-_TOKENS = attrgetter(*(f"usage.{name}" for name in Usage.model_fields))
+_MICRO_USD, _COMPLETE, _USAGE = attrgetter("cost.micro_usd"), attrgetter("cost.complete"), attrgetter("usage")
 NOT_RUN = Validity(cause=Cause.CANCELLED, detail="not run yet")
 NOT_GRADED = Validity(cause=Cause.CANCELLED, detail="not graded yet")
 
@@ -47,7 +46,7 @@ def verdict(
 def rejudged(line: VerdictLine, grades: Mapping[str, Grade]) -> VerdictLine:
     """The verdict of `line` with other grades in the place of its own, as when a person disputes a finding."""
     fresh = _verdict(list(line.clauses), grades, trial=line.trial, attempt=line.attempt, wall_s=line.wall_s)
-    return fresh.model_copy(update={"graders": line.graders})
+    return fresh._replace(graders=line.graders)
 
 
 def _verdict(
@@ -337,13 +336,13 @@ class TrialResult(NamedTuple):
 
 def spent(results: Iterable[TrialResult]) -> Cost:
     """What all attempts of these trials cost."""
-    costs = [attempt.cost for result in results for attempt in result.attempts]
-    return Cost(micro_usd=sum(map(_MICRO_USD, costs)), complete=all(map(_COMPLETE, costs)))
+    attempts = [attempt for result in results for attempt in result.attempts]
+    return Cost(micro_usd=sum(map(_MICRO_USD, attempts)), complete=all(map(_COMPLETE, attempts)))
 
 
 def tokens(results: Iterable[TrialResult]) -> int:
     """What all attempts of these trials used."""
-    return sum(map(sum, map(_TOKENS, [attempt for result in results for attempt in result.attempts])))
+    return sum(map(sum, map(_USAGE, [attempt for result in results for attempt in result.attempts])))
 
 
 def rulebooks(results: Iterable[TrialResult]) -> str:
@@ -354,27 +353,31 @@ def rulebooks(results: Iterable[TrialResult]) -> str:
 
 def trial_results(manifest: RunManifest, lines: Iterable[JournalLine]) -> tuple[TrialResult, ...]:
     """Every planned trial, in planned order, whatever the journal says or lacks about it."""
-    attempts: dict[str, list[AttemptLine]] = {}
+    attempts: dict[str, tuple[AttemptLine, ...]] = {}
     verdicts: dict[tuple[str, int], VerdictLine] = {}
     for line in lines:
-        if line.type == "attempt":
-            attempts.setdefault(line.trial, []).append(line)
+        if isinstance(line, AttemptLine):
+            before = attempts.get(line.trial)
+            attempts[line.trial] = (line,) if before is None else _in_order((*before, line))
         else:
             verdicts[line.trial, line.attempt] = line
-    results = []
-    for planned in manifest.trials:
-        tries = _in_order(attempts.get(planned.trial, []))
-        last = verdicts.get((planned.trial, tries[-1].attempt)) if tries else None
-        validity = tries[-1].validity if tries else NOT_RUN
-        if validity.valid:
-            validity = last.validity if last is not None else NOT_GRADED
-        accepted = last is not None and last.accepted and validity.valid
-        results.append(TrialResult(planned, tries, last, validity, accepted))
-    return tuple(results)
+    became = ((planned, attempts.get(planned.trial, ())) for planned in manifest.trials)
+    return tuple(many(TrialResult, ((planned, tries, *_decided_by(tries, verdicts)) for planned, tries in became)))
 
 
 def _in_order(lines: Sequence[AttemptLine]) -> tuple[AttemptLine, ...]:
     """The attempts of a trial by number; a later line replaces an earlier one."""
-    if len(lines) < 2:
-        return tuple(lines)
     return tuple(line for _, line in sorted({line.attempt: line for line in lines}.items()))
+
+
+def _decided_by(
+    tries: Sequence[AttemptLine], verdicts: Mapping[tuple[str, int], VerdictLine]
+) -> tuple[VerdictLine | None, Validity, bool]:
+    """The verdict on the last of these attempts, its validity, and whether it was accepted."""
+    if not tries:
+        return None, NOT_RUN, False
+    attempt = tries[-1]
+    verdict = verdicts.get((attempt.trial, attempt.attempt))
+    if not attempt.validity.valid:
+        return verdict, attempt.validity, False
+    return (verdict, verdict.validity, verdict.accepted) if verdict is not None else (None, NOT_GRADED, False)

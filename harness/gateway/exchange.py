@@ -401,7 +401,7 @@ class Exchange:
 
     def _lost(self) -> dict[str, JsonValue]:
         """Turns of this call that broke, and what they told of their usage."""
-        usage, micro_usd = self._lost_usage.model_dump(), self._lost_cost.micro_usd
+        usage, micro_usd = self._lost_usage._asdict(), self._lost_cost.micro_usd
         return {"turns": self._lost_turns, "usage": usage, "micro_usd": micro_usd}
 
     def _settle(self, message: Message | None) -> Cost:
@@ -418,7 +418,7 @@ class Exchange:
             "model_answered": message.model or None,
             "status": reply.status,
             "stop_reason": message.stop_reason,
-            "usage": message.usage.model_dump(),
+            "usage": message.usage._asdict(),
             "micro_usd": cost.micro_usd if cost.complete else None,
             "floor": cost.micro_usd,
             "reserved": self._reserved,

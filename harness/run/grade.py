@@ -115,4 +115,4 @@ def grade_attempt(task: Task, folder: RunFolder, trial: str, attempt: int, bench
     verdict = scores.verdict(task, grades, trial=trial, attempt=attempt)
     took = round(time.monotonic() - began, 3)
     graders = dict.fromkeys(grades, bench.digest)
-    return verdict.model_copy(update={"wall_s": took, "graders": graders, "seed": seed})
+    return verdict._replace(wall_s=took, graders=graders, seed=seed)

@@ -108,6 +108,8 @@ def plain(value: object, depth: int = 0) -> JsonValue:
     """
     if isinstance(value, BaseModel):
         return plain(value.model_dump(), depth)
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        return plain(value._asdict(), depth)
     if isinstance(value, str):
         return str(value).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, float) and not math.isfinite(value):
@@ -299,6 +301,11 @@ def _lock_file(folder: Path) -> Path:
     return folder / "lock"
 
 
+def named(results: Path) -> dict[str, Path]:
+    """Name -> folder of each run below `results`; none of them is opened."""
+    return {path.parent.name: path.parent for path in results.glob("*/run.json")}
+
+
 def runs(results: Path) -> list[Path]:
     """Folders of the runs below `results`, newest last."""
     return [path for _, path in _dated(results)]
@@ -306,7 +313,7 @@ def runs(results: Path) -> list[Path]:
 
 def _dated(results: Path) -> list[tuple[str, Path]]:
     """(when it was made, folder) of the runs below `results`, newest last; those that do not say when come first."""
-    return sorted((_created(path.parent), path.parent) for path in results.glob("*/run.json"))
+    return sorted((_created(path), path) for path in named(results).values())
 
 
 def _created(root: Path) -> str:
@@ -322,7 +329,7 @@ def resolve_run(results: Path, name: str | None, passed_over: Callable[[UsageErr
     A damaged run may be the newest: without a name it is told to `passed_over` and the newest of the others is taken.
     Where nobody listens it ends the command, for work on a run that was not meant costs money.
     """
-    found = {path.name: path for path in runs(results)}
+    found = named(results)
     if not found:
         raise UsageError("no run here", where=str(results), mend="start one, or name another results folder")
     if name is not None and name not in found:

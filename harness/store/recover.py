@@ -8,6 +8,7 @@ everything but its line; it is taken as it stands and need not be paid for twice
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -55,8 +56,19 @@ FormT = TypeVar("FormT", _Reserve, _Exchange)
 
 def killed(folder: RunFolder, lines: Iterable[JournalLine]) -> list[AttemptLine]:
     """A line for every attempt that left a folder and no line, in the order of their names; nothing is written."""
-    known = {(line.trial, line.attempt) for line in lines if line.type == "attempt"}
-    return [_line(folder, *attempt) for attempt in _attempts(folder.root / "trials") if attempt not in known]
+    trials = folder.root / "trials"
+    if not trials.is_dir():
+        return []
+    attempts = [line for line in lines if isinstance(line, AttemptLine)]
+    alone = _alone(attempts)
+    known = {(line.trial, line.attempt) for line in attempts if line.trial not in alone}
+    return [_line(folder, *attempt) for attempt in _attempts(trials, alone) if attempt not in known]
+
+
+def _alone(attempts: Sequence[AttemptLine]) -> set[str]:
+    """Trials of which the first attempt could be judged: none followed it, and their folders need no look."""
+    first = {line.trial: line.validity for line in attempts if line.attempt == 1}
+    return {trial for trial, validity in first.items() if validity.valid}
 
 
 def sweep(folder: RunFolder) -> int:
@@ -68,10 +80,13 @@ def sweep(folder: RunFolder) -> int:
     return count
 
 
-def _attempts(trials: Path) -> Iterator[tuple[str, int]]:
-    for path in sorted(trials.glob("*/*")):
-        if path.name.isdecimal() and path.is_dir():
-            yield path.parent.name, int(path.name)
+def _attempts(trials: Path, alone: set[str]) -> Iterator[tuple[str, int]]:
+    """Every attempt that left a folder, but for those of the trials `alone`."""
+    names = set(os.listdir(trials))  # noqa: PTH208 - a hundred thousand of them are not worth a path each
+    for trial in sorted(names - alone):
+        for path in sorted((trials / trial).glob("*")):
+            if path.name.isdecimal() and path.is_dir():
+                yield trial, int(path.name)
 
 
 def _line(folder: RunFolder, trial: str, attempt: int) -> AttemptLine:
