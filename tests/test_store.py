@@ -337,6 +337,7 @@ VERDICTS = st.builds(
     clauses=st.dictionaries(TEXT, st.floats(0, 1), max_size=3),
     failed=st.lists(TEXT, max_size=3).map(tuple),
     why_not=TEXT,
+    wall_s=st.floats(0, 1e6),
 )
 LINES = st.lists(ATTEMPTS | VERDICTS, min_size=1, max_size=6)
 

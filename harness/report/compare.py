@@ -389,8 +389,13 @@ def tallies(side: Side) -> dict[str, Tally]:
     """Rule -> what it came to, over valid trials."""
     found: dict[str, Tally] = {}
     alike = Counter((result.planned.task, result.verdict.rules) for result in side.valid if result.verdict)
+    # Few things can become of a rule on a task, and so each of them is read once and not for every trial.
+    parts = Counter[tuple[str, str]]()
     for (task, rules), times in alike.items():
-        for rule, (kept, opportunities) in rule_counts(rules).items():
+        for part in rules.split():
+            parts[task, part] += times
+    for (task, part), times in parts.items():
+        for rule, (kept, opportunities) in rule_counts(part).items():
             if opportunities:
                 found.setdefault(rule, Tally()).add(task, kept, opportunities, times)
     return found

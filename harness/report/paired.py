@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import product
 from math import isclose, sqrt
 
-from harness.report.stats import CONFIDENCE, Cell, Interval, wilson
+from harness.report.stats import CONFIDENCE, Cell, Interval, student, student_below, wilson
 
 Pair = tuple[Cell, Cell]
 """Of one task: arm A's cell and arm B's, each with at least one trial."""
@@ -57,13 +57,11 @@ def _counts(ka: int, kb: int) -> product[tuple[int, ...]]:
 
 def paired_t(gaps: Sequence[float]) -> Difference:
     """Student's t over at least two task differences that are not all alike."""
-    from scipy.special import stdtr, stdtrit
-
     tasks = len(gaps)
     mean = sum(gaps) / tasks
     error = standard_error(gaps)
-    half = float(stdtrit(tasks - 1, 0.5 + CONFIDENCE / 2)) * error
-    p = 2 * float(stdtr(tasks - 1, -abs(mean) / error))
+    half = student(0.5 + CONFIDENCE / 2, tasks - 1) * error
+    p = 2 * max(0.0, 1 - student_below(abs(mean) / error, tasks - 1))
     return Difference(mean, (mean - half, mean + half), p, "t over paired task differences")
 
 

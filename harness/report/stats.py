@@ -104,12 +104,12 @@ def clopper_pearson(passes: int, trials: int) -> Interval:
 def student(quantile: float, freedom: int) -> float:
     """Quantile of Student's t, from 0.5 on, for whole degrees of freedom."""
     high = 1.0
-    while _student_below(high, freedom) < quantile:
+    while student_below(high, freedom) < quantile:
         high *= 2
-    return _root(lambda t: _student_below(t, freedom) < quantile, 0.0, high)
+    return _root(lambda t: student_below(t, freedom) < quantile, 0.0, high)
 
 
-def _student_below(t: float, freedom: int) -> float:
+def student_below(t: float, freedom: int) -> float:
     """Chance of less than `t`: a finite series for whole degrees of freedom (Abramowitz and Stegun 26.7.3 and 4)."""
     angle = atan(t / sqrt(freedom))
     square, odd = cos(angle) ** 2, freedom % 2
