@@ -46,12 +46,17 @@ ROWS = (
 
 
 def large(results: Path, run: str, repeats: int) -> None:
-    """A run of two arms on fifty tasks, whose lines are as long as real ones and differ as they do."""
+    """A run of two arms on fifty tasks, whose lines are as long as real ones and differ as they do.
+
+    Each attempt has its folder, in which a reader may have to look for what a killed harness left.
+    """
     source = random.Random(1)
     outcomes = {name: drawn([0.5] * 50, repeats, source) for name in ("a", "b")}
     plan = manifest([arm("a"), arm("b")], tasks(50), repeats, run)
     lines = [differing(line, source) for line in journal_lines(plan, outcomes, obedience=(100, 120))]
-    stored(results, plan, lines)
+    folder = stored(results, plan, lines)
+    for planned in plan.trials:
+        folder.attempt_dir(planned.trial, 1).mkdir(parents=True)
 
 
 def differing(line: JournalLine, source: random.Random) -> JournalLine:
