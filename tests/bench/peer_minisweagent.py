@@ -31,7 +31,8 @@ def trial(work: str) -> None:
             (Path(folder) / path).parent.mkdir(parents=True, exist_ok=True)
             (Path(folder) / path).write_text(text)
         made = _containers(folder) if sys.argv[2] == "docker" else LocalEnvironment(cwd=folder, timeout=120)
-        turns = [make_output("", [{"command": command}]) for command in (*GIVEN["turns"][work], END)]
+        commands = [f"PATH={GIVEN['programs'][sys.argv[2]]}:$PATH\n{command}" for command in GIVEN["turns"][work]]
+        turns = [make_output("", [{"command": command}]) for command in (*commands, END)]
         agent = DefaultAgent(
             DeterministicModel(outputs=turns),
             made,
@@ -42,9 +43,12 @@ def trial(work: str) -> None:
         )
         if agent.run("Work.")["exit_status"] != "Submitted":
             raise SystemExit(f"mini-swe-agent: {agent.messages[-1]}")
-        for message in agent.messages:
-            if message.get("extra", {}).get("returncode", 0) not in (0, None):
-                raise SystemExit(f"mini-swe-agent: {message}")
+        outputs = [m["extra"]["raw_output"] for m in agent.messages if "returncode" in m.get("extra", {})]
+        path, text = GIVEN["written"]
+        found = made.execute({"command": f"cat {path}"})["output"]
+        said = "".join(outputs)
+        if not said.startswith(GIVEN["read"]) or found != text or ("5 passed" not in said and work == "real"):
+            raise SystemExit(f"mini-swe-agent: {said} {found}")
 
 
 def _containers(folder: str) -> DockerEnvironment:
@@ -54,6 +58,7 @@ def _containers(folder: str) -> DockerEnvironment:
         timeout=120,
         run_args=["--rm", "--network", "none"],
         interpreter=["bash", "-c"],
+        env=GIVEN["env"],
     )
     subprocess.run(["docker", "cp", f"{folder}/.", f"{made.container_id}:/workspace"], check=True, capture_output=True)
     return made

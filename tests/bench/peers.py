@@ -19,10 +19,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from bench import bare, trivial
-from bench.figures import Steps, machine, median, publish, rows, told
+from bench.figures import Steps, machine, median, publish, ratio, rows, told
 from bench.side import Side
 from harness import compose
 from harness.sandboxes.bubblewrap import BASE_ENV
+from harness.sandboxes.toolchain import VENV
 
 PEERS = {
     "inspect-ai": ("peer_inspect.py", ("inspect-ai", "anthropic")),
@@ -32,22 +33,35 @@ PEERS = {
 ONLY_LOCAL = "no isolation"
 TRIALS = 6
 AT_ONCE = (2, 4)
+WORKS = ("real", "overhead", "graded")
+"""`graded` is real work and every grader; no peer has it."""
+TARGET = 2.0
+"""What our rate with grading is to be of inspect-ai's without, both on docker."""
 
 
 def given(image: str) -> dict[str, object]:
-    """The work as plain data."""
+    """The work as plain data; `programs` is the toolchain's folder of programs by kind.
+
+    A peer puts it first on the path of every command, because a login shell forgets the path that it was given.
+    """
     write = f"cat > {trivial.WRITTEN} <<'END'\n{trivial.DELIVERED}END"
     reads = [f"cat {path}" for path in trivial.READS]
-    turns = {work: [*reads, write, *commands] for work, commands in trivial.COMMANDS.items()}
-    return {"files": {**trivial.REPO, **trivial.DOCUMENTS}, "turns": turns, "image": image}
+    venv = compose.make_store(compose.Choice(), print).toolchain(bare.TOOLCHAIN).venv
+    return {
+        "files": {**trivial.REPO, **trivial.DOCUMENTS},
+        "turns": {work: [*reads, write, *commands] for work, commands in trivial.COMMANDS.items()},
+        "read": "".join(trivial.DOCUMENTS[path] for path in trivial.READS),
+        "written": [trivial.WRITTEN, trivial.DELIVERED],
+        "image": image,
+        "programs": {ONLY_LOCAL: str(venv / "bin"), "docker": f"{VENV}/bin"},
+        "env": {name: BASE_ENV[name] for name in ("HOME", "LC_ALL", "PYTHONHASHSEED")},
+    }
 
 
 def environ() -> dict[str, str]:
-    """The toolchain's programs first, so that commands find FastAPI and pytest."""
-    store = compose.make_store(compose.Choice(), print)
-    path = f"{store.toolchain(bare.TOOLCHAIN).venv / 'bin'}:{os.environ['PATH']}"
+    """What commands have in a sandbox of ours, where it changes what they cost."""
     kept = {name: BASE_ENV[name] for name in ("LC_ALL", "PYTHONHASHSEED")}
-    return {**os.environ, **kept, "PATH": path, "MSWEA_SILENT_STARTUP": "1"}
+    return {**os.environ, **kept, "MSWEA_SILENT_STARTUP": "1"}
 
 
 @contextmanager
@@ -82,24 +96,38 @@ def measure(sides: dict[str, Side], rounds: int) -> dict[str, list[float]]:
         for count in AT_ONCE:
             steps.next(f"{', '.join(sides)}; {count} at once")
             for name, side in list(sides.items()):
-                for work in ("real", "overhead"):
+                for work in WORKS if name.startswith("ours") else WORKS[:-1]:
+                    graded = work == "graded"
                     try:
-                        seconds = side.batch(work, count, TRIALS)["seconds"]
+                        done = side.batch("real" if graded else work, count, TRIALS, graded=graded)
                     except (RuntimeError, OSError) as error:
                         print(f"peers: {name} drops out: {error}", flush=True)
                         sides.pop(name, None)
                         break
-                    found.setdefault(f"{name}|{work}|{count}", []).append(60 * TRIALS / seconds)
+                    found.setdefault(f"{name}|{work}|{count}", []).append(60 * TRIALS / done["seconds"])
     return found
 
 
 def table(found: dict[str, list[float]], said: Sequence[str]) -> str:
     """Trials a minute."""
     names = dict.fromkeys(key.split("|")[0] for key in found)
-    columns = [(work, count) for work in ("real", "overhead") for count in AT_ONCE]
-    body = [[name, *(median(found.get(f"{name}|{work}|{count}", [])) for work, count in columns)] for name in names]
+    columns = [(work, count) for work in WORKS for count in AT_ONCE]
+    rates = [[found.get(f"{name}|{work}|{count}", []) for work, count in columns] for name in names]
+    body = [[name, *(median(rate) if rate else "-" for rate in row)] for name, row in zip(names, rates, strict=True)]
     head = ["trials a minute", *(f"{work}, {count} at once" for work, count in columns)]
-    return "\n\n".join([rows(head, body), *(f"- {line}" for line in said)])
+    return "\n\n".join([rows(head, body), *_against(found), *(f"- {line}" for line in said)])
+
+
+def _against(found: dict[str, list[float]]) -> list[str]:
+    """Our trial with its grading beside inspect-ai's without any."""
+    told = []
+    for count in AT_ONCE:
+        ours = found.get(f"ours, docker|graded|{count}", [])
+        for key, rates in found.items():
+            if key.startswith("inspect-ai") and key.endswith(f", docker|real|{count}") and len(rates) == len(ours):
+                times = f"graded, ours is {ratio(ours, rates):.2f} times inspect-ai ungraded"
+                told.append(f"{count} at once, docker: {times}; target {TARGET}.")
+    return told
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
