@@ -46,7 +46,8 @@ def test_unknown_addresses_are_limited_in_every_case(replicas: tuple[Api, ...], 
 @covers("C-29", "C-26")
 @fail_to_pass
 def test_attempts_at_once_are_counted_together(replicas: tuple[Api, ...], rng: Random) -> None:
-    for email in (address(rng), person(replicas[0], rng).email):
+    # Several addresses, because on a busy machine attempts that were sent at once may still come one after the other.
+    for email in (person(replicas[0], rng).email, *(address(rng) for _ in range(5))):
         passwords = [secret(rng) for _ in range(AT_ONCE)]
         calls = [partial(attempt, replicas[number % 2], email, text) for number, text in enumerate(passwords)]
         replies = replicas[0].together(calls)
