@@ -348,8 +348,8 @@ def test_a_connection_to_a_sandbox_that_has_ended_is_closed(played: tuple[Played
 class Handing(Played):
     """A body that hands connections over."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, *, ready: bool = True) -> None:
+        super().__init__(ready=ready)
         self.way, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._theirs.settimeout(5.0)
 
@@ -398,6 +398,15 @@ def test_a_connection_is_handed_from_one_runner_to_the_other() -> None:
     with body.hand_over(5432) as mine:
         assert mine.recv(99) == b""
     box.close()
+
+
+def test_a_runner_that_does_not_start_leaves_no_way_of_connections() -> None:
+    body = Handing(ready=False)
+    body.die()
+    with pytest.raises(Failure, match="start the runner"):
+        RunnerSandbox("played", body, {80: broken}, Deadline(2.0))
+    assert body.way is not None
+    assert body.way.fileno() == -1
 
 
 def test_closing_ends_the_way_of_connections_and_its_thread() -> None:

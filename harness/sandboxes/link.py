@@ -109,6 +109,8 @@ class RunnerSandbox:
             for port in relays:
                 self.ask(deadline, "listen", port=port)
         except Failure:
+            # Where no runner came up, nobody has asked for its way of connections yet.
+            self._hands = self._hands or body.hands()
             self.close()
             raise
 
