@@ -975,6 +975,7 @@ def echoing(lab: SandboxLab, toolchain: str, *, handed: bool) -> Iterator[tuple[
             7001: lambda: (server, Address(port=7999)),
             7002: lambda: (server, Address(path="/tmp/echo")),
             7003: lambda: 1 / 0,
+            7005: lambda: (server, Address(port=7005)),
         }
         with lab.sandbox(SandboxSpec(role="judge", toolchain=toolchain, relays=relays)) as client:  # type: ignore[arg-type]
             assert isinstance(client, RunnerSandbox)
@@ -986,6 +987,45 @@ def echoing(lab: SandboxLab, toolchain: str, *, handed: bool) -> Iterator[tuple[
 def test_an_echo_comes_back_through_two_sandboxes(pair: tuple[Sandbox, Sandbox]) -> None:
     code = "import socket; s = socket.create_connection(('127.0.0.1', 7000), 5); s.sendall(b'hello'); print(s.recv(99))"
     assert answer(pair[0], code) == "b'hello'"
+
+
+TALKER = """
+import socket, sys
+server = socket.create_server(("127.0.0.1", 7005))
+print("ready", flush=True)
+with server.accept()[0] as caller, caller.makefile("rw") as lines:
+    for line in lines:
+        print("asked for", line, end="", file=sys.stderr, flush=True)
+        lines.write(line)
+        lines.flush()
+"""
+CALLER = """
+import socket, sys
+with socket.create_connection(("127.0.0.1", 7005), 5) as server, server.makefile("rw") as lines:
+    for line in sys.stdin:
+        lines.write(line)
+        lines.flush()
+        print(lines.readline(), end="", flush=True)
+"""
+
+
+def test_what_was_written_before_an_answer_is_in_the_log_after_it(pair: tuple[Sandbox, Sandbox]) -> None:
+    client, server = pair
+    talker = server.start(["python", "-I", "-c", TALKER])
+    assert talker.read_line(Deadline(10.0)) == b"ready"
+    caller = client.start(["python", "-I", "-c", CALLER])
+    stop = threading.Event()
+    busy = [threading.Thread(target=lambda: [None for _ in iter(stop.is_set, True)]) for _ in range(3)]
+    for thread in busy:
+        thread.start()
+    try:
+        for number in range(40):
+            caller.write(b"%d\n" % number)
+            assert caller.read_line(Deadline(10.0)) == b"%d" % number
+            assert talker.log().endswith(b"asked for %d\n" % number)
+    finally:
+        stop.set()
+        talker.kill()
 
 
 def test_fifty_megabytes_go_both_ways_and_half_a_connection_closes(pair: tuple[Sandbox, Sandbox]) -> None:

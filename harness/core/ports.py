@@ -69,7 +69,10 @@ class Process(Protocol):
         """Send to its standard input."""
 
     def log(self) -> bytes:
-        """Standard error so far (and standard output where `read_line` is not used), head and tail kept."""
+        """All that it wrote to standard error before this call, and to standard output where `read_line` is not used.
+
+        Head and tail are kept.
+        """
 
     def kill(self) -> None:
         """Kill its process group at once."""

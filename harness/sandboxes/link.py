@@ -40,6 +40,8 @@ MAX_ENTRIES = 20_000
 MAX_DEPTH = 48
 GRACE_S = 15.0
 """How much longer than its deadline a request may take before the runner counts as lost."""
+SAID_S = 60.0
+"""Longest that a runner may take to pass on what a command has written."""
 
 Relays = Mapping[int, Callable[[], tuple[Sandbox, Address]]]
 
@@ -487,7 +489,15 @@ class RunnerProcess:
         self._sandbox._send(IN, self.ident, data)
 
     def log(self) -> bytes:
-        """Standard error and unread standard output so far; past the cap, only the tail is kept."""
+        """Standard error and unread standard output so far; past the cap, only the tail is kept.
+
+        Whatever the command wrote before this call is in it. What it wrote comes another way than what it answers on a
+        socket, and on a busy machine the answer is often the quicker of the two.
+        """
+        if self._summary is None:
+            # A sandbox that has ended says nothing more: what came is all there is.
+            with contextlib.suppress(Failure):
+                self._sandbox.ask(Deadline(SAID_S), "said", target=self.ident)
         with contextlib.suppress(TimeoutError, Failure):
             while self._summary is None:
                 self._take_within(0.0)

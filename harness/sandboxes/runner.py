@@ -477,6 +477,15 @@ class Runner:
         if command is not None:
             command.outputs[0].left += count
 
+    def do_said(self, ident: int, target: int) -> None:
+        """Pass on what a command has written by now; the answer comes after it."""
+        command = self.commands.get(target)
+        if command is not None:
+            for output in command.outputs:
+                if not output.waits():
+                    self.empty(command, output)
+        self.reply(ident)
+
     def reap(self) -> None:
         while True:
             try:
@@ -513,19 +522,23 @@ class Runner:
 
     def drain(self, command: Command, output: Output) -> None:
         """Take what is in the pipe now; a background child may hold it open, so go on reading and drop the rest."""
+        self.empty(command, output)
+        if output.fd is not None:
+            self.discard(output)
+
+    def empty(self, command: Command, output: Output) -> None:
+        """Take what is in the pipe now."""
         taken = 0
         while output.fd is not None and taken < PIPE_MOST:
             try:
                 data = os.read(output.fd, CHUNK)
             except BlockingIOError:
-                break
+                return
             if not data:
                 self.end_output(output)
                 return
             taken += len(data)
             self.pass_on(command, output, data)
-        if output.fd is not None:
-            self.discard(output)
 
     def discard(self, output: Output) -> None:
         fd, output.fd = output.fd, None
