@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -39,6 +41,7 @@ from harness.core.records import (
 )
 from harness.core.runs import AttemptLine, JournalLine, RunManifest, VerdictLine
 from harness.core.transcript import EventKind
+from harness.store import layout
 from harness.store.evidence import load_evidence, load_grade, load_grades, save_evidence, save_grade
 from harness.store.journal import EventLog, Journal, read, read_events
 from harness.store.layout import PART, RunFolder, hold, json_bytes, plain, resolve_run, runs, write_atomic
@@ -285,6 +288,29 @@ def test_damaged_and_missing_blobs_are_the_harness_s_fault(folder: RunFolder) ->
     path.write_bytes(b"no zlib")
     with pytest.raises(Failure, match=name):
         folder.blobs.get(name)
+
+
+def test_small_blobs_are_read_from_the_disk_once_and_little_of_them_is_kept(
+    folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(layout, "KEPT_BLOBS", 1000)
+    names = [folder.blobs.put(b"%04d" % number * 100) for number in range(20)]
+    large = folder.blobs.put(bytes(layout.SMALL_BLOB + 1))
+    assert folder.blobs.get(names[0]) == b"0000" * 100
+    assert len(folder.blobs.get(large)) == layout.SMALL_BLOB + 1
+    shutil.rmtree(folder.root / "blobs")
+    assert folder.blobs.get(names[0]) == b"0000" * 100
+    with pytest.raises(Failure, match=large):
+        folder.blobs.get(large)
+    names = [folder.blobs.put(b"%04d" % number * 100) for number in range(20)]
+    for name in names:
+        folder.blobs.get(name)
+    shutil.rmtree(folder.root / "blobs")
+    kept = 0
+    for name in names:
+        with contextlib.suppress(Failure):
+            kept += len(folder.blobs.get(name))
+    assert 400 <= kept <= 1400
 
 
 def test_a_write_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -45,6 +45,8 @@ DEEPEST = 60
 Sync = Callable[[int], None]
 """Brings what was written to a descriptor to the disk."""
 BLOB_NAME = re.compile(r"[0-9a-f]{64}")
+SMALL_BLOB, KEPT_BLOBS = 64 * 1024, 8 * 1024 * 1024
+"""Bytes of the largest blob that is kept in memory after it was read, and of all that are kept, about."""
 
 
 def write_atomic(path: Path, data: bytes, sync: Sync = os.fsync) -> None:
@@ -143,6 +145,9 @@ class Blobs:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._kept: dict[str, bytes] = {}
+        """Of what was read last: the trials of a task share most of their files."""
+        self._size = 0
 
     def put(self, data: bytes) -> str:
         """Keep `data`; its name."""
@@ -154,6 +159,18 @@ class Blobs:
 
     def get(self, name: str) -> bytes:
         """The bytes of that name; `Failure(HARNESS)` where they are missing or damaged."""
+        kept = self._kept.get(name)
+        if kept is not None:
+            return kept
+        data = self._read(name)
+        if len(data) <= SMALL_BLOB:
+            if self._size > KEPT_BLOBS:
+                self._kept, self._size = {}, 0
+            self._kept[name] = data
+            self._size += len(data)
+        return data
+
+    def _read(self, name: str) -> bytes:
         if not BLOB_NAME.fullmatch(name):
             raise Failure(Cause.HARNESS, f"{self._root}: {name!r} is no name of a blob")
         path = self._path(name)
