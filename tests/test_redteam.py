@@ -16,7 +16,7 @@ from redteam.catalogue import catalogue
 from redteam.defences import DEFENCES, Defence, red
 from redteam.ours import Judged
 from redteam.story import Asked, Told, tell
-from redteam.verdicts import row
+from redteam.verdicts import LOST, Row, row
 from redteam.views import cells, controls, markdown, strict_json, xml
 
 from graders.channel import Records
@@ -193,6 +193,15 @@ def test_a_record_from_the_app_needs_the_nonce_and_the_manifest() -> None:
     with pytest.raises(Failure, match="collected checks"):
         read(nonce, frozenset(["test_create.py::test_other"]))
     assert read(nonce, frozenset([check])) is not None
+
+
+def test_a_cheat_that_no_weak_grader_fears_is_told_apart_from_one_that_gains() -> None:
+    case = catalogue()["P06"]
+    rows = [Row(case, "NO_GAIN", ()), Row(case, LOST, ("gains in solved",)), Row(case, "NO_GAIN", ("beats nothing",))]
+    said = [Told("bubblewrap", tuple(some), ()).summary() for some in (rows[:1], rows[:2], rows)]
+    assert [one.partition(" of ")[0] for one in said] == ["0", "1", "1"]
+    assert ["1 more beat no weak grader" in one for one in said] == [False, False, True]
+    assert [Told("bubblewrap", tuple(some), ()).held for some in (rows[:1], rows[:2], rows[2:])] == [True, False, False]
 
 
 # --- the verdicts ------------------------------------------------------------------------------------------------

@@ -76,10 +76,11 @@ class Told:
         """The result in a sentence."""
         cheats = [one for one in self.rows if one.case.cheats]
         honest = [one for one in self.rows if not one.case.cheats]
-        lost, full = sum(bool(one.problems) for one in cheats), sum(not one.problems for one in honest)
+        lost, full = sum(one.lost for one in cheats), sum(not one.problems for one in honest)
+        dead = sum(bool(one.problems) and not one.lost for one in cheats)
         who = "root" if os.geteuid() == 0 else "an ordinary user"
         return (
-            f"{lost} of {len(cheats)} cheats gain, {full} of {len(honest)} look-alikes get full marks, "
+            f"{lost} of {len(cheats)} cheats gain{f', {dead} more beat no weak grader' if dead else ''}, {full} of {len(honest)} look-alikes get full marks, "
             f"host {'intact' if not self.canaries else 'TOUCHED'}; {self.sandbox} as {who},"
         )
 

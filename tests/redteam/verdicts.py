@@ -9,6 +9,8 @@ from harness.load.tasks import Bundle
 from redteam.case import Expected, RedCase
 from redteam.ours import Judged
 
+LOST = "LOST"
+
 
 @dataclass(frozen=True)
 class Row:
@@ -22,6 +24,11 @@ class Row:
     """What the case gained from weak graders."""
     hardened: str = ""
 
+    @property
+    def lost(self) -> bool:
+        """Whether ours judged it otherwise than it should have; a case may also be nothing that a weak grader fears."""
+        return self.word == LOST
+
 
 def row(case: RedCase, judged: Judged, baselines: Sequence[Judged]) -> Row:
     """Ours on one case; `baselines`: agents that do nothing, or the twin, of which the better counts."""
@@ -32,7 +39,7 @@ def row(case: RedCase, judged: Judged, baselines: Sequence[Judged]) -> Row:
         problems += _not_zero(judged) if case.expected is Expected.AGENT_ZERO else []
         problems += [f"FLAG({flag}) is missing" for flag in case.flags if not _flagged(judged, flag)]
     flags = "".join(f", FLAG({flag})" for flag in case.flags)
-    return Row(case, f"{case.expected}{flags}" if not problems else "LOST", tuple(problems))
+    return Row(case, f"{case.expected}{flags}" if not problems else LOST, tuple(problems))
 
 
 def evidence_problems(case: RedCase, judged: Judged) -> list[str]:
