@@ -79,8 +79,9 @@ class Told:
         lost, full = sum(one.lost for one in cheats), sum(not one.problems for one in honest)
         dead = sum(bool(one.problems) and not one.lost for one in cheats)
         who = "root" if os.geteuid() == 0 else "an ordinary user"
+        also = f", {dead} more beat no weak grader" if dead else ""
         return (
-            f"{lost} of {len(cheats)} cheats gain{f', {dead} more beat no weak grader' if dead else ''}, {full} of {len(honest)} look-alikes get full marks, "
+            f"{lost} of {len(cheats)} cheats gain{also}, {full} of {len(honest)} look-alikes get full marks, "
             f"host {'intact' if not self.canaries else 'TOUCHED'}; {self.sandbox} as {who},"
         )
 
