@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, cast
@@ -1018,7 +1018,8 @@ def test_importing_the_gateway_loads_no_server() -> None:
     import subprocess
     import sys
 
-    program = "import sys, harness.gateway; print([m for m in ('uvicorn', 'starlette', 'httpx2') if m in sys.modules])"
+    servers = ("uvicorn", "uvloop", "starlette", "httptools", "httpx2")
+    program = f"import sys, harness.gateway; print([m for m in {servers} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
 
@@ -1119,8 +1120,8 @@ def test_the_limit_of_the_run_follows_what_the_upstream_bears(bench: Callable[..
 
 
 def test_waiting_below_the_runs_limit_is_not_the_agents_time(bench: Callable[..., Bench]) -> None:
-    began = time.monotonic()
-    one, two = bench(seconds=30.0), bench(seconds=30.0)
+    began, patience = time.monotonic(), replace(FAST, stall_s=5.0)
+    one, two = bench(seconds=30.0, patience=patience), bench(seconds=30.0, patience=patience)
     one.upstream.script = [Turn(429), Turn(429), Turn(delay_s=0.4)]
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda each: each.say(), [one, two]))

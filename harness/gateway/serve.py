@@ -193,6 +193,7 @@ class Gateway:
 
     def _serve(self, listener: socket.socket) -> None:
         import uvicorn
+        import uvloop
 
         from harness.gateway.app import App
 
@@ -210,7 +211,8 @@ class Gateway:
             timeout_graceful_shutdown=_STOP_S,
         )
         self._server = uvicorn.Server(config)
-        asyncio.run(self._run_server(self._server, listener))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(self._run_server(self._server, listener))
 
     async def _run_server(self, server: uvicorn.Server, listener: socket.socket) -> None:
         self._loop = asyncio.get_running_loop()

@@ -15,7 +15,7 @@ from typing import Any
 from harness.compose import ROOT
 
 TABLE, STORED = ROOT / "docs" / "benchmarks.md", ROOT / "docs" / "benchmarks.json"
-LIBRARIES = ("anthropic", "docker", "httpx2", "pydantic", "uvicorn")
+LIBRARIES = ("anthropic", "docker", "httpx2", "pydantic", "uvicorn", "uvloop")
 
 
 def machine() -> dict[str, Any]:
