@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 PYTHON = (3, 11)
 OK, OFF, USAGE, INVALID, BUDGET, INTERRUPTED = 0, 1, 2, 3, 4, 130
 GOES_ON = "; `harness resume` goes on from here"
-SWEEP_AFTER = 20_000
+SWEEP_AFTER = 100_000
 """Objects between two sweeps of the garbage collector: Python's own 700 make a quarter of a grade sweeps."""
 
 
