@@ -29,12 +29,17 @@ while len(held) < 64: held.append(bytearray(64_000_000))
 " || echo "bytes stopped at $?"
 true"""
 LOG = "head -c 60000000 /dev/zero | tr '\\0' 'x'"
-LATER = """cat > /tmp/later.sh <<'EOF'
-trap '' TERM HUP INT
-sleep 1.5
-while true; do echo late > /workspace/late.txt; sleep 0.2; done
+# One process that starts no others: what the flood left may still fill the table, and dash ends where it cannot fork.
+LATER = """cat > /tmp/later.py <<'EOF'
+import pathlib, signal, time
+for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+    signal.signal(number, signal.SIG_IGN)
+time.sleep(1.5)
+while True:
+    pathlib.Path("/workspace/late.txt").write_text("late")
+    time.sleep(0.2)
 EOF
-setsid nohup sh /tmp/later.sh >/dev/null 2>&1 & true"""
+setsid nohup python3 /tmp/later.py >/dev/null 2>&1 & true"""
 
 STARTS = """
 
