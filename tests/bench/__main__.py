@@ -14,11 +14,7 @@ def main() -> int:
     """Run them; the first code that is not 0."""
     seconds = sum(PARTS.values()) + (PARTS["trials"] if "DOCKER_HOST" in os.environ else 0)
     print(f"make bench: about {seconds / 60:.0f} minutes; figures go to docs/benchmarks.md", flush=True)
-    # A user's interpreter keeps the bytecode that it made.
-    environ = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    codes = [
-        subprocess.run([sys.executable, "-m", f"bench.{part}"], env=environ, check=False).returncode for part in PARTS
-    ]
+    codes = [subprocess.run([sys.executable, "-m", f"bench.{part}"], check=False).returncode for part in PARTS]
     return next((code for code in codes if code), 0)
 
 
