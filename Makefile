@@ -68,7 +68,7 @@ corpus: $(READY) ## precision and recall of every rule over labelled deliveries
 chaos: $(READY) ## 200 trials under a bad provider, killed sandboxes and a killed harness (SANDBOX=docker too); prints the figures
 	@PYTHONPATH=tests:. $(BIN)/python -m chaos $(if $(filter-out auto,$(SANDBOX)),--sandbox $(SANDBOX))
 
-bench: $(READY) ## what a trial and a verdict cost beside bare scripts; writes docs/benchmarks.md (11 minutes, 19 with containers)
+bench: $(READY) ## what a trial and a verdict cost beside bare scripts; writes docs/benchmarks.md (6 minutes, 12 with containers)
 	@PYTHONPATH=tests:. $(BIN)/python -m bench
 	@PYTHONPATH=tests:. $(BIN)/python -m bench_reading
 
